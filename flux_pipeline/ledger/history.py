@@ -1,0 +1,59 @@
+"""What has happened to every render: the fold of the lockfile's lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from flux_pipeline.ledger.facts import Submission
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Submissions by id and by render key; both in the order of their first line."""
+
+    submissions: Mapping[str, Submission]
+    by_key: Mapping[str, tuple[Submission, ...]]
+
+    def of(self, key: str) -> tuple[Submission, ...]:
+        return self.by_key.get(key, ())
+
+    def best(self, key: str) -> Submission | None:
+        """Return the most advanced submission of a render; among equals the one that was intended first."""
+        return min(self.of(key), key=_advance, default=None)
+
+    def claimed(self) -> frozenset[str]:
+        """Return every task id that some line claims."""
+        return frozenset(task for one in self.submissions.values() for task in one.tasks)
+
+    def spent(self) -> Decimal:
+        """Return the dollars that are gone for certain."""
+        return sum((one.reserved for one in self.submissions.values() if one.settled), Decimal(0))
+
+    def reserved(self) -> Decimal:
+        """Return the dollars that are gone, or may still go."""
+        return sum((one.reserved for one in self.submissions.values()), Decimal(0))
+
+    def watermark(self) -> int:
+        """Return the highest task id that the lockfile has seen, 0 without any."""
+        tasks = (int(task) for one in self.submissions.values() for task in one.tasks if task.isdigit())
+        marks = (int(mark) for one in self.submissions.values() if (mark := one.watermark or "").isdigit())
+        return max((*tasks, *marks), default=0)
+
+
+def fold(lines: Iterable[Submission]) -> History:
+    """Join what the lines say, in whatever order they come."""
+    submissions: dict[str, Submission] = {}
+    for line in lines:
+        known = submissions.get(line.id)
+        submissions[line.id] = line if known is None else known.join(line)
+    by_key: dict[str, list[Submission]] = {}
+    for one in submissions.values():
+        by_key.setdefault(one.key, []).append(one)
+    return History(submissions, {key: tuple(group) for key, group in by_key.items()})
+
+
+def _advance(one: Submission) -> tuple[int, str, str]:
+    stages = (bool(one.files), one.finished, one.running, one.unclear, one.settled is not None, one.refused is not None)
+    return (next((rank for rank, reached in enumerate(stages) if reached), len(stages)), one.intended_at or "", one.id)
