@@ -1,0 +1,32 @@
+"""How much: dollars that are gone or may still go, against the limit."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+
+class Budget:
+    """Reservations by submission. A price that nobody knows reserves nothing, and nothing is promised of it."""
+
+    def __init__(self, limit: Decimal | None, reserved: Decimal) -> None:
+        """Start from what earlier runs have spent and reserved."""
+        self._limit = limit
+        self._total = reserved
+        self._open: dict[str, Decimal] = {}
+        self.charged = Decimal(0)
+
+    def fits(self, estimate: Decimal | None) -> bool:
+        return self._limit is None or self._total + (estimate or 0) <= self._limit
+
+    def reserve(self, submission: str, estimate: Decimal | None) -> None:
+        self._open[submission] = estimate or Decimal(0)
+        self._total += self._open[submission]
+
+    def release(self, submission: str) -> None:
+        """Give back what was reserved for a submission that made no task."""
+        self._total -= self._open.pop(submission, Decimal(0))
+
+    def settle(self, submission: str, reserved: Decimal, cost: Decimal) -> None:
+        """Replace a reservation, of this run or (then of `reserved`) of an earlier one, by what was charged."""
+        self._total += cost - self._open.pop(submission, reserved)
+        self.charged += cost

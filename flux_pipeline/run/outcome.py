@@ -1,0 +1,97 @@
+"""What came of a run, as a value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+from flux_pipeline.run.jobs import Board, Job, Session
+from flux_pipeline.run.stages import Stage
+
+State = Literal["saved", "failed", "doubtful", "pending"]
+_STATES: dict[Stage, State] = {Stage.SAVED: "saved", Stage.FAILED: "failed", Stage.DOUBTFUL: "doubtful"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class End:
+    """Where one render ended. `reason` says why it is not saved, empty where it is."""
+
+    key: str
+    cells: tuple[str, ...]
+    state: State
+    task: str | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """A run's end. Money in dollars: `charged` in this run, `spent` over the lockfile's whole life."""
+
+    exit_code: int
+    stopped: str
+    ends: tuple[End, ...]
+    session: Session
+    charged: Decimal
+    spent: Decimal
+    seconds: float
+
+    def count(self, state: State) -> int:
+        return sum(end.state == state for end in self.ends)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """A run in a glance, in renders and dollars."""
+
+    renders: int
+    saved: int
+    failed: int
+    running: int
+    charged: Decimal
+
+
+def snapshot(board: Board, charged: Decimal) -> Snapshot:
+    return Snapshot(
+        renders=len(board.jobs),
+        saved=board.stages[Stage.SAVED],
+        failed=board.stages[Stage.FAILED] + board.stages[Stage.DOUBTFUL],
+        running=board.active() - board.stages[Stage.DOUBTFUL],
+        charged=charged,
+    )
+
+
+def report(board: Board, spent: Decimal, charged: Decimal, seconds: float) -> Outcome:
+    """Sum a run up; `spent` is what earlier runs had spent."""
+    ends = tuple(_end(job) for job in board.jobs.values())
+    return Outcome(
+        exit_code=_exit_code(board, ends),
+        stopped=board.stop.reason if board.stop else "",
+        ends=ends,
+        session=board.session,
+        charged=charged,
+        spent=spent + charged,
+        seconds=seconds,
+    )
+
+
+def _end(job: Job) -> End:
+    state = _STATES.get(job.stage, "doubtful" if job.stage in (Stage.POSTING, Stage.UNCLEAR) else "pending")
+    return End(
+        key=job.key,
+        cells=job.plan.cells,
+        state=state,
+        task=job.submission.task if job.submission else None,
+        reason="" if state == "saved" else job.reason,
+    )
+
+
+def _exit_code(board: Board, ends: tuple[End, ...]) -> int:
+    states = {end.state for end in ends}
+    if board.stop is not None and (states != {"saved"} or board.stop.rank >= 4):
+        return board.stop.exit_code
+    if "doubtful" in states:
+        return 4
+    if "failed" in states:
+        return 1
+    return 6 if "pending" in states else 0
