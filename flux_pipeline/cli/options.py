@@ -1,0 +1,82 @@
+"""Flags that several commands share. Each can be set by an environment variable: --max-cost by FLUX_PIPELINE_MAX_COST."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from flux_pipeline.errors import UsageError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def flag(*names: str, **settings: Any) -> Callable[[F], F]:
+    """Return an option that its environment variable can set too."""
+    long = next(name for name in names if name.startswith("--")).split("/")[0]
+    settings.setdefault("envvar", "FLUX_PIPELINE_" + long.removeprefix("--").replace("-", "_").upper())
+    return click.option(*names, **settings)
+
+
+class Parsed(click.ParamType[Any]):
+    """A value read by one of the manifest's own parsers, so that a flag and `run:` understand the same words."""
+
+    def __init__(self, name: str, parse: str) -> None:
+        """Name a function of `manifest.settings`; it is imported when a value has to be read."""
+        self.name = name
+        self._parse = parse
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not isinstance(value, str):
+            return value
+        from flux_pipeline.manifest import settings
+
+        try:
+            return getattr(settings, self._parse)(value)
+        except UsageError as error:
+            raise click.BadParameter(str(error), ctx, param) from error
+
+
+class Shard(click.ParamType[Any]):
+    """`I/N`: the I-th of N equal parts."""
+
+    name = "I/N"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not isinstance(value, str):
+            return value
+        first, slash, second = value.partition("/")
+        if slash and first.isdecimal() and second.isdecimal() and 1 <= int(first) <= int(second):
+            return int(first), int(second)
+        raise click.BadParameter(f"{value!r} is not a part: write 1/4 for the first of four", ctx, param)
+
+
+PATH = click.Path(path_type=Path)
+manifest = click.argument("manifest", type=PATH)
+lockfile = flag("--lockfile", type=PATH, help="Use this lockfile instead of the one beside the manifest.")
+as_json = flag("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+simulate = flag("--simulate", is_flag=True, help="Rehearse against a local simulator: no account, no cost.")
+output_dir = flag(
+    "--output-dir", type=PATH, default=Path(), help="Put pictures below this directory.", show_default=False
+)
+max_cells = flag("--max-cells", type=click.IntRange(min=1), help="Refuse a manifest with more cells than this.")
+select = flag("--select", multiple=True, metavar="GLOB", help="Only cells whose id matches; may be repeated.")
+limit = flag("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N cells.")
+shard = flag("--shard", type=Shard(), help="Only the I-th of N parts of the renders.")
+grace = flag("--grace", type=Parsed("duration", "parse_duration"), help="How long to look for an unclear submission.")
+
+
+def together(*options: Callable[[Any], Any]) -> Callable[[F], F]:
+    """Apply several options, the first of them shown first."""
+
+    def decorate(function: F) -> F:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+scope = together(manifest, select, limit, shard, max_cells, lockfile, output_dir, simulate, as_json)

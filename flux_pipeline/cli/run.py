@@ -1,0 +1,86 @@
+"""`run`: carry the plan out."""
+
+from __future__ import annotations
+
+import sys
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from flux_pipeline.cli import options
+
+if TYPE_CHECKING:
+    from flux_pipeline.cli.project import Project
+    from flux_pipeline.run.jobs import Policy
+
+
+@click.command()
+@options.scope
+@options.flag("--rate", type=options.Parsed("rate", "parse_rate"), help="Submissions per time, such as 5/s.")
+@options.flag("--concurrency", type=click.IntRange(min=1), metavar="N", help="Active tasks at any time.")
+@options.flag(
+    "--max-cost", type=options.Parsed("dollars", "parse_money"), help="Stop before this many dollars are passed."
+)
+@options.flag("--retries", type=click.IntRange(min=0), metavar="N", help="Further tries of a render whose task failed.")
+@options.flag("--timeout", type=options.Parsed("duration", "parse_timeout"), help="Stop after this time, such as 30m.")
+@options.grace
+@options.flag("--fail-fast", is_flag=True, help="Submit nothing more after the first failure.")
+@options.flag("--submit-only", is_flag=True, help="Submit, and leave following to a later run.")
+@options.flag("--collect-only", is_flag=True, help="Follow and fetch what was submitted before; submit nothing.")
+@options.flag("--rerender-expired", is_flag=True, help="Pay again for pictures that the service no longer has.")
+@options.flag("--plan", "frozen", type=options.PATH, help="Carry out exactly this frozen plan, or refuse.")
+@options.flag("--no-progress", is_flag=True, help="Show no progress.")
+@click.option("-v", "--verbose", count=True, help="Say more.")
+@click.option("-q", "--quiet", is_flag=True, help="Say only what went wrong.")
+def command(as_json: bool, frozen: Path | None, no_progress: bool, verbose: int, quiet: bool, **given: Any) -> int:
+    """Make every picture of MANIFEST, or go on where a run stopped.
+
+    Nothing that was paid for is paid for again: a run follows the tasks that the lockfile names before it submits.
+    """
+    from flux_pipeline.cli import project, session
+    from flux_pipeline.report import documents, text
+
+    if given["submit_only"] and given["collect_only"]:
+        raise click.UsageError("--submit-only and --collect-only exclude each other")
+    scope = ("manifest", "select", "limit", "shard", "max_cells", "lockfile", "output_dir", "simulate")
+    work = project.load(**{name: given.pop(name) for name in scope})
+    _log(verbose)
+    show = session.Show(progress=not (no_progress or quiet), quiet=quiet)
+    outcome = session.carry_out(work, policy(work, given), show, frozen)
+    if as_json:
+        project.print_document(documents.ran(outcome, str(work.manifest), str(work.lockfile), len(work.cells)))
+    if not quiet or outcome.exit_code:
+        for line in text.ran(outcome):
+            click.echo(line, err=True)
+    return outcome.exit_code
+
+
+def policy(work: Project, given: dict[str, Any]) -> Policy:
+    """Return what the user allows: a flag or its environment variable, else the manifest's `run:`, else the default."""
+    from flux_pipeline.run.jobs import Policy
+
+    said = work.expansion.manifest.run
+    limits: dict[str, Decimal | float | int] = {}
+    for name in ("rate", "concurrency", "max_cost", "retries", "timeout", "grace"):
+        value = given.get(name) if given.get(name) is not None else getattr(said, name)
+        if value is not None:
+            limits[name] = value
+    return Policy(
+        **limits,  # type: ignore[arg-type] # each has the type of the field that it is named after
+        fail_fast=given["fail_fast"],
+        submit=not given["collect_only"],
+        follow=not given["submit_only"],
+        rerender_expired=given["rerender_expired"],
+    )
+
+
+def _log(verbose: int) -> None:
+    if verbose:
+        import logging
+
+        level = logging.DEBUG if verbose > 1 else logging.INFO
+        logging.basicConfig(stream=sys.stderr, level=level, format="%(levelname)s %(name)s: %(message)s")
+        for name in ("httpx", "httpcore", "aiohttp", "asyncio"):
+            logging.getLogger(name).setLevel(logging.WARNING)

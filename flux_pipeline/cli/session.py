@@ -1,0 +1,154 @@
+"""One run, put together: plan, lockfile, service, files, progress and signals around the engine."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import random
+import secrets
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import orjson
+
+from flux_pipeline.cli.album import Album
+from flux_pipeline.cli.project import Project
+from flux_pipeline.errors import PlanMismatch, UsageError
+from flux_pipeline.files.save import Files
+from flux_pipeline.ledger.lockfile import Lockfile
+from flux_pipeline.plan import Plan, Step
+from flux_pipeline.progress import watch
+from flux_pipeline.report import text
+from flux_pipeline.run.engine import Engine
+from flux_pipeline.run.jobs import Policy
+from flux_pipeline.run.outcome import Outcome
+from flux_pipeline.run.runner import Runner, moment
+from flux_pipeline.wiro.auth import Credentials, Secret
+from flux_pipeline.wiro.client import Wiro
+from flux_pipeline.wiro.http import Http
+
+_STATE = Path(".flux-pipeline")  # what a rehearsal's server remembers, in the directory that the command runs in
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Show:
+    """What the user wants to see on stderr."""
+
+    progress: bool
+    quiet: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """Where the service is, and who asks."""
+
+    url: str
+    credentials: Credentials
+
+
+def carry_out(project: Project, policy: Policy, show: Show, frozen: Path | None) -> Outcome:
+    """Plan and run under the lockfile's lock, and leave the lockfile in its resting form.
+
+    Raises:
+        FluxError: the run could not begin; nothing was sent.
+    """
+    endpoint = project.endpoint
+    credentials = None if project.simulate else Credentials.from_environment(os.environ)
+    files = Files(project.root)
+    with Lockfile(project.lockfile, endpoint) as lockfile:
+        if lockfile.torn is not None:
+            click.echo(
+                f"note: an unfinished last line of {project.lockfile} was set aside as {lockfile.torn}", err=True
+            )
+        plan = project.plan(lockfile.history)
+        if frozen is not None:
+            _compare(frozen, plan)
+        if not show.quiet:
+            click.echo(text.summed(plan), err=True)
+        _prepare(files, plan)
+        with _service(endpoint, credentials) as access:
+            engine = Engine(
+                plan,
+                lockfile.history,
+                policy,
+                ids=iter(lambda: secrets.token_hex(16), ""),
+                jitter=random.random,
+                now=moment(),
+            )
+            outcome = asyncio.run(_run(engine, access, lockfile, files, show))
+        lockfile.rewrite()
+    return outcome
+
+
+def _prepare(files: Files, plan: Plan) -> None:
+    """Clear away what dead runs left behind, and make sure that what is bought can be saved."""
+    wanted = [path for one in plan.renders if one.step is not Step.KEEP for path in one.missing]
+    files.sweep(wanted)
+    files.preflight(wanted)
+
+
+async def _run(engine: Engine, access: Access, lockfile: Lockfile, files: Files, show: Show) -> Outcome:
+    progress = watch(sys.stderr, wanted=show.progress)
+    async with Http() as http:
+        wiro = Wiro(http, access.url, access.credentials)
+        runner = Runner(engine, wiro, lockfile, Album(files, wiro), progress)
+        with contextlib.closing(progress), _signals(runner):
+            return await runner.run()
+
+
+@contextmanager
+def _signals(runner: Runner) -> Iterator[None]:
+    """Let the first signal end the run in order; the second one ends the program, which is as safe, only ruder."""
+    loop = asyncio.get_running_loop()
+
+    def stop(number: signal.Signals) -> None:
+        for caught in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(caught)
+            signal.signal(caught, lambda received, _: os._exit(128 + received))
+        click.echo("stopping: waiting at most 5 s for answers to what was already sent; again to stop now", err=True)
+        runner.interrupt(128 + number)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop, number)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+@contextmanager
+def _service(endpoint: str, credentials: Credentials | None) -> Iterator[Access]:
+    if credentials is not None:
+        yield Access(url=endpoint, credentials=credentials)
+        return
+    from flux_pipeline.simulator.server import REHEARSAL_BALANCE, Settings, Simulator, SimulatorThread
+
+    _STATE.mkdir(exist_ok=True)
+    (_STATE / ".gitignore").write_text("*\n")
+    key = secrets.token_hex(16)
+    simulator = Simulator(Settings(api_key=key, balance=REHEARSAL_BALANCE), _STATE / "simulator.sqlite3")
+    with contextlib.closing(simulator), SimulatorThread(simulator) as server:
+        yield Access(url=server.base_url, credentials=Credentials(Secret(key)))
+
+
+def _compare(frozen: Path, plan: Plan) -> None:
+    """Refuse to go on when the plan is not the frozen one any more."""
+    try:
+        steps = {step["key"]: step["step"] for step in orjson.loads(frozen.read_bytes())["steps"]}
+    except OSError as error:
+        raise UsageError(f"{frozen}: {error.strerror}; freeze a plan with `flux-pipeline plan -o {frozen}`") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"{frozen} is not a plan that `flux-pipeline plan -o` has written") from error
+    now = {one.key: str(one.step) for one in plan.renders}
+    if steps != now:
+        changed = [one.cells[0] for one in plan.renders if steps.get(one.key) != str(one.step)]
+        gone = len(steps.keys() - now.keys())
+        what = f"{len(changed)} renders differ, the first is {changed[0]}" if changed else f"{gone} renders are gone"
+        raise PlanMismatch(f"{frozen} no longer fits: {what}; nothing was sent. Look at `flux-pipeline plan` again")

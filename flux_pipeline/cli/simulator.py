@@ -1,0 +1,60 @@
+"""`simulator`: a local server that speaks the Wiro API."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import click
+
+from flux_pipeline.cli import options
+
+
+@click.command()
+@options.flag("--host", default="127.0.0.1", show_default=True, help="Where to listen; loopback only.")
+@options.flag("--port", type=click.IntRange(0, 65535), default=0, help="Which port; a free one by default.")
+@options.flag("--db", type=options.PATH, help="Keep tasks in this SQLite file; in memory by default.")
+@options.flag("--balance", type=options.Parsed("dollars", "parse_money"), default="50", help="Dollars on the account.")
+@options.flag("--speed", type=click.FloatRange(min=0, min_open=True), default=1.0, help="How much faster than life.")
+@options.flag("--faults", type=options.PATH, help="A YAML file of faults to show on demand.")
+@options.as_json
+def command(
+    host: str, port: int, db: Path | None, balance: Decimal, speed: float, faults: Path | None, as_json: bool
+) -> None:
+    """Serve the Wiro API on loopback until interrupted, with real pictures and a ledger of what was charged.
+
+    Any key is accepted; with WIRO_API_KEY set only that one, and with WIRO_API_SECRET requests have to be signed.
+    """
+    from flux_pipeline.simulator.server import Settings, Simulator, serve
+
+    settings = Settings(
+        api_key=os.environ.get("WIRO_API_KEY") or None,
+        api_secret=os.environ.get("WIRO_API_SECRET") or None,
+        balance=balance,
+        speed=speed,
+        faults=None if faults is None else _faults(faults),
+    )
+
+    def ready(url: str) -> None:
+        if as_json:
+            from flux_pipeline.cli.project import print_document
+
+            print_document({"base_url": url})
+        else:
+            click.echo(f"WIRO_API_BASE_URL={url}")
+        click.get_text_stream("stdout").flush()
+
+    with contextlib.closing(Simulator(settings, db)) as simulator:
+        asyncio.run(serve(simulator, host, port, ready))
+
+
+def _faults(path: Path) -> Any:
+    from flux_pipeline.cli.project import read_source
+    from flux_pipeline.manifest.yaml_text import parse
+    from flux_pipeline.simulator.faults import Faults
+
+    return Faults.from_data(parse(read_source(path), file=str(path)).data)

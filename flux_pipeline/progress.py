@@ -1,0 +1,108 @@
+"""What a run shows while it works: a bar in a terminal, now and then a line where there is none."""
+
+from __future__ import annotations
+
+import time
+from typing import NoReturn, Protocol, TextIO
+
+from tqdm import tqdm
+
+_EVERY_SECONDS = 10.0
+_EVERY_SHARE = 0.05
+_REDRAW = 0.1
+
+
+class Glance(Protocol):
+    """What is shown of a run, in renders and dollars."""
+
+    @property
+    def renders(self) -> int: ...
+
+    @property
+    def saved(self) -> int: ...
+
+    @property
+    def failed(self) -> int: ...
+
+    @property
+    def running(self) -> int: ...
+
+    @property
+    def charged(self) -> object: ...
+
+
+class Bar:
+    """A bar on a terminal: done of all, running, failed, dollars and the time left."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._bar: tqdm[NoReturn] | None = None
+        self._drawn = 0.0
+
+    def __call__(self, glance: Glance) -> None:
+        bar = self._bar
+        if bar is None:
+            bar = self._bar = tqdm(
+                total=glance.renders,
+                initial=glance.saved,
+                unit="picture",
+                file=self._stream,
+                dynamic_ncols=True,
+                leave=False,
+            )
+        ended = glance.saved + glance.failed
+        now = time.monotonic()
+        if now - self._drawn < _REDRAW and ended < glance.renders:
+            return
+        self._drawn = now
+        bar.set_postfix_str(_tally(glance), refresh=False)
+        bar.update(ended - bar.n)
+        bar.refresh()
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+
+class Lines:
+    """A line at every twentieth of the work, and after ten seconds at the latest."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._said_at = time.monotonic()
+        self._said = -1
+
+    def __call__(self, glance: Glance) -> None:
+        ended = glance.saved + glance.failed
+        if self._said < 0:
+            self._said = ended
+        now = time.monotonic()
+        moved = ended - self._said >= max(glance.renders * _EVERY_SHARE, 1)
+        if not moved and now - self._said_at < _EVERY_SECONDS:
+            return
+        self._said, self._said_at = ended, now
+        print(f"{ended}/{glance.renders} pictures, {_tally(glance)}", file=self._stream, flush=True)
+
+    def close(self) -> None:
+        """Nothing is left open."""
+
+
+class Silence:
+    """Shows nothing."""
+
+    def __call__(self, glance: Glance) -> None:
+        """See nothing."""
+
+    def close(self) -> None:
+        """Nothing is left open."""
+
+
+def watch(stream: TextIO, *, wanted: bool) -> Bar | Lines | Silence:
+    """Choose what fits the stream."""
+    if not wanted:
+        return Silence()
+    return Bar(stream) if stream.isatty() else Lines(stream)
+
+
+def _tally(glance: Glance) -> str:
+    return f"{glance.running} running, {glance.failed} failed, ${glance.charged}"

@@ -1,0 +1,107 @@
+"""Plans, outcomes and histories as the JSON documents that other programs read. Money is in dollars, as numbers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+from flux_pipeline.ledger.history import History
+from flux_pipeline.manifest.cells import Cell
+from flux_pipeline.plan import Plan, PlannedRender
+from flux_pipeline.report.state import STATES, state_of
+from flux_pipeline.run.outcome import Outcome
+
+
+def expanded(cells: Iterable[Cell]) -> dict[str, Any]:
+    """Return what `expand --json` prints."""
+    return {
+        "cells": [
+            {
+                "id": cell.id,
+                "entry": cell.entry,
+                "key": cell.render.key,
+                "params": dict(cell.render.params),
+                "path": cell.path,
+                "axes": dict(cell.axes),
+            }
+            for cell in cells
+        ]
+    }
+
+
+def planned(plan: Plan) -> dict[str, Any]:
+    """Return what `plan --json` prints, and `plan -o` freezes."""
+    return {
+        "steps": [
+            {
+                "key": one.key,
+                "cell": one.cells[0],
+                "step": str(one.step),
+                "reason": one.reason,
+                "estimate_usd": dollars(one.estimate),
+                "paths": list(one.paths),
+            }
+            for one in plan.renders
+        ],
+        "counts": plan.counts(),
+        "estimate_usd": dollars(plan.estimate()),
+    }
+
+
+def ran(outcome: Outcome, manifest: str, lockfile: str, cells: int) -> dict[str, Any]:
+    """Return what `run --json` prints."""
+    counts = {"cells": cells, "renders": len(outcome.ends)}
+    counts |= {state: outcome.count(state) for state in ("saved", "failed", "pending", "doubtful")}
+    done = outcome.session
+    session = {
+        "submitted": done.submitted,
+        "resumed": done.resumed,
+        "adopted": done.adopted,
+        "kept": done.kept,
+        "downloaded": done.downloaded,
+        "derived": done.derived,
+    }
+    return {
+        "manifest": manifest,
+        "lockfile": lockfile,
+        "counts": counts,
+        "session": session,
+        "cost_usd": {"session": dollars(outcome.charged), "total": dollars(outcome.spent)},
+        "seconds": round(outcome.seconds, 3),
+        "exit_code": outcome.exit_code,
+        "failures": [
+            {"cell": end.cells[0], "key": end.key, "task": end.task, "reason": end.reason}
+            for end in outcome.ends
+            if end.state in ("failed", "doubtful")
+        ],
+    }
+
+
+def status(plan: Plan, history: History) -> dict[str, Any]:
+    """Return what `status --json` prints."""
+    counted = Counter(state_of(one) for one in plan.renders)
+    return {
+        "counts": {state: counted[state] for state in STATES},
+        "cost_usd": {"spent": dollars(history.spent()), "reserved": dollars(history.reserved() - history.spent())},
+        "renders": [
+            {
+                "key": one.key,
+                "cell": one.cells[0],
+                "state": state_of(one),
+                "task": one.task,
+                "cost_usd": dollars(_cost(one)),
+            }
+            for one in plan.renders
+        ],
+    }
+
+
+def _cost(one: PlannedRender) -> Decimal | None:
+    return one.submission.settled.cost if one.submission and one.submission.settled else None
+
+
+def dollars(amount: Decimal | None) -> float | None:
+    """Return an amount as a JSON number, None where it is unknown."""
+    return None if amount is None else float(amount)

@@ -1,0 +1,39 @@
+"""The problems of a manifest, for people, programs and pull requests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from flux_pipeline.errors import Problem
+
+
+def text(problems: Sequence[Problem], manifest: str, cells: int) -> Iterator[str]:
+    """Yield each problem with its quoted line, then the count."""
+    for problem in problems:
+        yield f"warning: {problem}" if problem.severity == "warning" else str(problem)
+    errors = sum(problem.severity == "error" for problem in problems)
+    yield f"{manifest}: {errors} problem{'s' if errors != 1 else ''}" if errors else f"{manifest}: sound, {cells} cells"
+
+
+def document(problems: Sequence[Problem], cells: int) -> dict[str, Any]:
+    """Return what `validate --json` prints."""
+    errors = any(problem.severity == "error" for problem in problems)
+    return {"valid": not errors, "cells": cells, "problems": [asdict(problem) for problem in problems]}
+
+
+def github(problems: Sequence[Problem]) -> Iterator[str]:
+    """Yield workflow commands that annotate the lines of a pull request."""
+    for problem in problems:
+        place = f"file={_escaped(problem.file, ',:')}"
+        if problem.line:
+            place += f",line={problem.line},col={problem.column}"
+        words = f"{problem.path}: {problem.message}" if problem.path else problem.message
+        yield f"::{problem.severity} {place},title={_escaped(problem.code, ',:')}::{_escaped(words)}"
+
+
+def _escaped(value: str, further: str = "") -> str:
+    for character in "%\r\n" + further:
+        value = value.replace(character, f"%{ord(character):02X}")
+    return value

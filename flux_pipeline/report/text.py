@@ -1,0 +1,106 @@
+"""Plans, outcomes and histories in words for people."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+
+from flux_pipeline.ledger.history import History
+from flux_pipeline.manifest.cells import Cell
+from flux_pipeline.plan import Plan, Step
+from flux_pipeline.report.state import STATES, state_of
+from flux_pipeline.run.outcome import Outcome
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+_MOST_FAILURES = 20
+_NEXT = {
+    3: "Once that is settled, run the same command again: it resumes.",
+    4: "Nothing unclear is paid for again. `flux-pipeline status` names the renders.",
+    6: "Run the same command again: it resumes.",
+    130: "Run the same command again: it resumes.",
+    143: "Run the same command again: it resumes.",
+}
+
+
+def plain(text: str) -> str:
+    """Return a text without characters that a terminal would act on."""
+    return _CONTROL.sub(" ", text)
+
+
+def money(amount: Decimal | None) -> str:
+    """Return dollars as people write them; unknown is said, never shown as nothing."""
+    if amount is None:
+        return "unknown"
+    return f"${amount:.2f}" if amount == amount.quantize(Decimal("0.01")) else f"${amount.normalize():f}"
+
+
+def expanded(cells: Iterable[Cell]) -> Iterator[str]:
+    """Yield a block of lines a cell: id, path, parameters, prompt."""
+    for cell in cells:
+        params = ", ".join(f"{name}={value}" for name, value in cell.render.params.items() if name != "prompt")
+        yield plain(cell.id)
+        yield f"  path    {plain(cell.path)}"
+        yield f"  params  {plain(params)}"
+        yield f"  prompt  {plain(str(cell.render.params.get('prompt', '')))}"
+
+
+def planned(plan: Plan) -> Iterator[str]:
+    """Yield a line a render, then the sum."""
+    for one in plan.renders:
+        shared = f" (+{len(one.cells) - 1} more)" if len(one.cells) > 1 else ""
+        cost = f"  {money(one.estimate)}" if one.step is Step.SUBMIT else ""
+        yield f"{one.step:<7} {plain(one.cells[0])}{shared}{cost}  {plain(one.reason)}"
+    yield summed(plan)
+
+
+def summed(plan: Plan) -> str:
+    """Return the plan in one sentence."""
+    counts = ", ".join(f"{count} to {step}" for step, count in plan.counts().items() if count)
+    unknown = sum(one.step is Step.SUBMIT and one.estimate is None for one in plan.renders)
+    hedge = f", and {unknown} renders of unknown price" if unknown else ""
+    return f"{len(plan.renders)} renders: {counts or 'nothing to do'}; about {money(plan.estimate())}{hedge}"
+
+
+def status(plan: Plan, history: History) -> Iterator[str]:
+    """Yield counts per state, money, and what is not yet on disk."""
+    counted = Counter(state_of(one) for one in plan.renders)
+    yield "  ".join(f"{counted[state]} {state}" for state in STATES if counted[state]) or "no renders"
+    yield f"{money(history.spent())} spent, {money(history.reserved() - history.spent())} reserved"
+    for one in plan.renders:
+        if (state := state_of(one)) not in ("saved", "pending"):
+            task = f"  task {one.task}" if one.task else ""
+            yield f"{state:<9} {plain(one.cells[0])}{task}  {plain(one.reason)}"
+
+
+def ran(outcome: Outcome) -> Iterator[str]:
+    """Yield how a run ended: failures with their reasons, what was done, what to do next."""
+    unsaved = [end for end in outcome.ends if end.state in ("failed", "doubtful")]
+    for end in unsaved[:_MOST_FAILURES]:
+        yield f"{end.state}: {plain(end.cells[0])}: {plain(end.reason)}"
+    if len(unsaved) > _MOST_FAILURES:
+        yield f"… and {len(unsaved) - _MOST_FAILURES} more: `flux-pipeline status` names them all"
+    if outcome.stopped:
+        yield f"stopped: {plain(outcome.stopped)}"
+    yield _done(outcome)
+    if outcome.exit_code in _NEXT:
+        yield _NEXT[outcome.exit_code]
+
+
+def _done(outcome: Outcome) -> str:
+    session = outcome.session
+    did = (
+        (session.submitted, "submitted"),
+        (session.adopted, "adopted"),
+        (session.resumed, "resumed"),
+        (session.downloaded, "downloaded"),
+        (session.kept, "kept"),
+    )
+    done = ", ".join(f"{count} {word}" for count, word in did if count) or "nothing to do"
+    nothing = "" if session.submitted else ", nothing submitted"
+    saved = outcome.count("saved")
+    return (
+        f"{saved} of {len(outcome.ends)} pictures on disk: {done}{nothing}; "
+        f"{money(outcome.charged)} this run, {money(outcome.spent)} in all, {outcome.seconds:.1f} s"
+    )
