@@ -1,0 +1,62 @@
+"""One picture that somebody wants, kept small: there may be a million."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from flux_pipeline.ledger.keys import Json, Render
+
+
+class Axes(Mapping[str, Json]):
+    """The axes of one cell: a mapping in less than half of a dict's memory, its names shared with all the others.
+
+    `dict(cell.axes)` is what a JSON encoder takes.
+    """
+
+    __slots__ = ("_names", "_values")
+
+    def __init__(self, names: tuple[str, ...], values: tuple[Json, ...]) -> None:
+        self._names = names
+        self._values = values
+
+    def __getitem__(self, name: str) -> Json:
+        try:
+            return self._values[self._names.index(name)]
+        except ValueError:
+            raise KeyError(name) from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __hash__(self) -> int:
+        return hash((self._names, self._values))
+
+    def __repr__(self) -> str:
+        return f"Axes({dict(self)!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One picture that somebody wants. Cells that ask for the same thing share one `render` object."""
+
+    id: str
+    entry: str
+    axes: Mapping[str, Json]
+    path: str
+    render: Render
+
+    @property
+    def key(self) -> str:
+        return self.render.key
+
+    @property
+    def params(self) -> Mapping[str, Json]:
+        return self.render.params
+
+    @property
+    def model(self) -> str:
+        return self.render.model

@@ -1,0 +1,46 @@
+"""A manifest as values: what the file says, once it is known to be sound."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from flux_pipeline.ledger.keys import Json
+from flux_pipeline.manifest.settings import RunSettings
+
+DEFAULT_MODEL = "black-forest-labs/flux-2-pro-t2i"
+DEFAULT_MAX_CELLS = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Axis:
+    """A named list of values, in the order written."""
+
+    name: str
+    values: tuple[Json, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A prompt template and a matrix. `prompt` is None where the prompt comes from an axis or from `params`."""
+
+    id: str
+    prompt: str | None
+    vars: Mapping[str, Json]
+    params: Mapping[str, Json]
+    matrix: tuple[Axis, ...]
+    run: RunSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """One manifest file. `output` is None where every picture goes to its default path."""
+
+    file: str
+    version: int
+    model: str
+    params: Mapping[str, Json]
+    vars: Mapping[str, Json]
+    output: str | None
+    run: RunSettings
+    entries: tuple[Entry, ...]

@@ -1,0 +1,25 @@
+"""Names that mean something already."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+# What Jinja2 reads as its own.
+JINJA_WORDS: Final = frozenset({
+    "and", "block", "caller", "elif", "else", "endif", "false", "False", "for", "if", "import", "in", "is", "kwargs",
+    "loop", "none", "None", "not", "or", "recursive", "self", "super", "true", "True", "varargs", "with", "without",
+})  # fmt: skip
+
+# And what `output` is told, and what later versions of the manifest will want.
+RESERVED: Final = JINJA_WORDS | {"entry", "ext", "key", "exclude", "include"}
+
+# Keys that the design knows and this version does not: refused, in words that say so.
+LATER: Final = frozenset({"foreach", "derive", "presets", "exclude", "include"})
+
+_WORD: Final = re.compile(r"[A-Za-z]\w*")
+
+
+def words_in(text: str) -> frozenset[str]:
+    """Return the words of a template that cannot be parsed: what it might be using."""
+    return frozenset(_WORD.findall(text[:65_536]))
