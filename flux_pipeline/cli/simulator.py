@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import sys
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from flux_pipeline.cli import options
+
+if TYPE_CHECKING:
+    from flux_pipeline.simulator.faults import Faults
 
 
 @click.command()
@@ -46,15 +50,19 @@ def command(
             print_document({"base_url": url})
         else:
             click.echo(f"WIRO_API_BASE_URL={url}")
-        click.get_text_stream("stdout").flush()
+        sys.stdout.flush()
 
     with contextlib.closing(Simulator(settings, db)) as simulator:
         asyncio.run(serve(simulator, host, port, ready))
 
 
-def _faults(path: Path) -> Any:
+def _faults(path: Path) -> Faults:
     from flux_pipeline.cli.project import read_source
+    from flux_pipeline.errors import ManifestError
     from flux_pipeline.manifest.yaml_text import parse
     from flux_pipeline.simulator.faults import Faults
 
-    return Faults.from_data(parse(read_source(path), file=str(path)).data)
+    document = parse(read_source(path), file=str(path))
+    if document.problems:
+        raise ManifestError(tuple(document.problems))
+    return Faults.from_data(document.data)
