@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 @options.flag("--fail-fast", is_flag=True, help="Submit nothing more after the first failure.")
 @options.flag("--submit-only", is_flag=True, help="Submit, and leave following to a later run.")
 @options.flag("--collect-only", is_flag=True, help="Follow and fetch what was submitted before; submit nothing.")
+@options.flag("--resubmit-doubtful", is_flag=True, help="Submit what stays unclear again; it may be paid for twice.")
 @options.flag("--rerender-expired", is_flag=True, help="Pay again for pictures that the service no longer has.")
 @options.flag("--plan", "frozen", type=options.PATH, help="Carry out exactly this frozen plan, or refuse.")
 @options.flag("--no-progress", is_flag=True, help="Show no progress.")
@@ -72,6 +73,7 @@ def policy(work: Project, given: dict[str, Any]) -> Policy:
         fail_fast=given["fail_fast"],
         submit=not given["collect_only"],
         follow=not given["submit_only"],
+        resubmit_doubtful=given["resubmit_doubtful"],
         rerender_expired=given["rerender_expired"],
     )
 

@@ -25,12 +25,13 @@ from flux_pipeline.ledger.lockfile import Lockfile
 from flux_pipeline.plan import Plan, Step
 from flux_pipeline.progress import watch
 from flux_pipeline.report import text
-from flux_pipeline.run.engine import Engine
+from flux_pipeline.run.engine import Engine, Given
 from flux_pipeline.run.jobs import Policy
 from flux_pipeline.run.outcome import Outcome
 from flux_pipeline.run.runner import Runner, moment
 from flux_pipeline.wiro.auth import Credentials, Secret
 from flux_pipeline.wiro.client import Wiro
+from flux_pipeline.wiro.echo import Shape, keys_of
 from flux_pipeline.wiro.http import Http
 
 _STATE = Path(".flux-pipeline")  # what a rehearsal's server remembers, in the directory that the command runs in
@@ -77,13 +78,23 @@ def carry_out(project: Project, policy: Policy, show: Show, frozen: Path | None)
                 plan,
                 lockfile.history,
                 policy,
-                ids=iter(lambda: secrets.token_hex(16), ""),
-                jitter=random.random,
-                now=moment(),
+                _given(project, access.credentials),
+                moment(),
             )
             outcome = asyncio.run(_run(engine, access, lockfile, files, show))
         lockfile.rewrite()
     return outcome
+
+
+def _given(project: Project, credentials: Credentials) -> Given:
+    models = ((name, project.schemas.model(name)) for name in sorted(project.models()))
+    shapes = tuple(Shape(model=name, types=one.types, defaults=one.defaults) for name, one in models if one)
+    return Given(
+        ids=iter(lambda: secrets.token_hex(16), ""),
+        jitter=random.random,
+        identify=lambda task: keys_of(task, shapes),
+        account=credentials.digest(),
+    )
 
 
 def _prepare(files: Files, plan: Plan) -> None:
@@ -132,10 +143,10 @@ def _service(endpoint: str, credentials: Credentials | None) -> Iterator[Access]
 
     _STATE.mkdir(exist_ok=True)
     (_STATE / ".gitignore").write_text("*\n")
-    key = secrets.token_hex(16)
-    simulator = Simulator(Settings(api_key=key, balance=REHEARSAL_BALANCE), _STATE / "simulator.sqlite3")
+    key = Secret("rehearsal")  # no secret at all, but the same account in every rehearsal
+    simulator = Simulator(Settings(api_key=key.reveal(), balance=REHEARSAL_BALANCE), _STATE / "simulator.sqlite3")
     with contextlib.closing(simulator), SimulatorThread(simulator) as server:
-        yield Access(url=server.base_url, credentials=Credentials(Secret(key)))
+        yield Access(url=server.base_url, credentials=Credentials(key))
 
 
 def _compare(frozen: Path, plan: Plan) -> None:

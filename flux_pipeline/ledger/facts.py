@@ -17,6 +17,7 @@ from typing import Any, Literal, get_args
 import orjson
 
 SettledState = Literal["finished", "failed", "cancelled"]
+ACCOUNT = "x-account"  # an extra field of an intent: a digest of the API key that it was sent with
 _RANK: dict[SettledState, int] = {"failed": 0, "cancelled": 1, "finished": 2}
 _CRC = b', "crc32": "'
 _CRC_TAIL = len(_CRC) + len('xxxxxxxx"}')
@@ -132,7 +133,8 @@ def _least(one: Any, other: Any, *, by: Any = None) -> Any:
 
 
 def _settled_order(one: Settled) -> tuple[Any, ...]:
-    return (-_RANK[one.state], one.at, -(one.cost or 0), one.pexit or "", one.reason)
+    unsaid = (one.cost is None, one.pexit is None)
+    return (-_RANK[one.state], one.at, -(one.cost or 0), one.pexit or "", one.reason, *unsaid)
 
 
 def _join_files(one: Mapping[str, FileFact], other: Mapping[str, FileFact]) -> Mapping[str, FileFact]:
@@ -141,8 +143,12 @@ def _join_files(one: Mapping[str, FileFact], other: Mapping[str, FileFact]) -> M
     joined = dict(one)
     for path, fact in other.items():
         mine = joined.get(path)
-        joined[path] = fact if mine is None else max(mine, fact, key=lambda it: (it.take, it.sha256, it.bytes))
+        joined[path] = fact if mine is None else max(mine, fact, key=_file_order)
     return joined
+
+
+def _file_order(one: FileFact) -> tuple[Any, ...]:
+    return (one.take, one.sha256, one.bytes, one.width, one.height)
 
 
 def _join_extra(one: Mapping[str, Any], other: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -185,7 +191,7 @@ def _body(one: Submission, task: str | None) -> dict[str, Any]:
         "cell": one.cell,
         "intended_at": one.intended_at,
         "watermark": one.watermark,
-        "estimate_usd": None if one.estimate is None else str(one.estimate),
+        "estimate_usd": _dollars(one.estimate),
         "task": task,
         "adopted": one.adopted or None,
         "refused": refused,
@@ -198,9 +204,17 @@ def _body(one: Submission, task: str | None) -> dict[str, Any]:
 
 
 def _settled_body(settled: Settled) -> dict[str, str]:
-    cost = None if settled.cost is None else str(settled.cost)
-    named = {"pexit": settled.pexit, "cost_usd": cost, "at": settled.at or None, "reason": settled.reason or None}
+    named = {
+        "pexit": settled.pexit,
+        "cost_usd": _dollars(settled.cost),
+        "at": settled.at or None,
+        "reason": settled.reason or None,
+    }
     return {"state": settled.state} | {name: value for name, value in named.items() if value is not None}
+
+
+def _dollars(amount: Decimal | None) -> str | None:
+    return None if amount is None else f"{amount:f}"  # str would write 1E-7
 
 
 def _file_body(fact: FileFact) -> dict[str, Any]:
@@ -232,7 +246,7 @@ def from_line(line: bytes) -> Submission:
         unsent=_text(body, "unsent"),
         absent=_text(body, "absent"),
         settled=None if (settled := body.pop("settled", None)) is None else _read_settled(settled),
-        files={path: _read_file(fact) for path, fact in body.pop("files", {}).items()},
+        files={} if (files := body.pop("files", None)) is None else _read_files(files),
     )
     if body:
         raise ValueError(f"has a field that this version does not know: {', '.join(sorted(body))}")
@@ -275,8 +289,18 @@ def _read_settled(body: Any) -> Settled:
     )
 
 
+def _read_files(body: Any) -> Mapping[str, FileFact]:
+    if not isinstance(body, dict):
+        raise ValueError("files is not an object")
+    return {path: _read_file(fact) for path, fact in body.items()}
+
+
 def _read_file(body: Any) -> FileFact:
     try:
-        return FileFact(**body)
-    except TypeError as error:
+        sound = isinstance(body["sha256"], str) and all(type(body[name]) is int for name in body.keys() - {"sha256"})
+        fact = FileFact(**body)
+    except (TypeError, KeyError, AttributeError) as error:
         raise ValueError("files has an entry that this version does not know") from error
+    if not sound:
+        raise ValueError("files has an entry whose values are of the wrong kind")
+    return fact

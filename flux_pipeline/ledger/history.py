@@ -23,9 +23,9 @@ class History:
         """Return the most advanced submission of a render; among equals the one that was intended first."""
         return min(self.of(key), key=_advance, default=None)
 
-    def claimed(self) -> frozenset[str]:
-        """Return every task id that some line claims."""
-        return frozenset(task for one in self.submissions.values() for task in one.tasks)
+    def claimed(self) -> dict[str, str]:
+        """Return every task id that some line claims, with the key of its render."""
+        return {task: one.key for one in self.submissions.values() for task in one.tasks}
 
     def spent(self) -> Decimal:
         """Return the dollars that are gone for certain."""
@@ -37,8 +37,8 @@ class History:
 
     def watermark(self) -> int:
         """Return the highest task id that the lockfile has seen, 0 without any."""
-        tasks = (int(task) for one in self.submissions.values() for task in one.tasks if task.isdigit())
-        marks = (int(mark) for one in self.submissions.values() if (mark := one.watermark or "").isdigit())
+        tasks = (int(task) for one in self.submissions.values() for task in one.tasks if task.isdecimal())
+        marks = (int(mark) for one in self.submissions.values() if (mark := one.watermark or "").isdecimal())
         return max((*tasks, *marks), default=0)
 
 

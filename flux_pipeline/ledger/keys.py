@@ -38,10 +38,14 @@ def key_of(model: str, params: Mapping[str, Json]) -> str:
     """Return the SHA-256, as 64 hex digits, over the canonical form of a request.
 
     Raises:
-        ValueError: a number is not finite, or does not fit into 64 bits.
+        ValueError: a number is not finite or does not fit into 64 bits, or a text holds half a character.
     """
     asked = {name: _plain(value) for name, value in params.items() if name != CALLBACK}
-    return hashlib.sha256(orjson.dumps({"model": model, "params": asked}, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    try:
+        canonical = orjson.dumps({"model": model, "params": asked}, option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError as error:
+        raise ValueError(f"the parameters cannot be written as JSON: {error}") from error
+    return hashlib.sha256(canonical).hexdigest()
 
 
 def _plain(value: Json) -> Json:

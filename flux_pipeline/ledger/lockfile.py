@@ -56,9 +56,10 @@ def read(path: Path) -> Contents | None:
         return None
     except OSError as error:
         raise _not_a_file(path, error) from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise LockfileDamaged(f"{path} is not a regular file; move it away, or name another with --lockfile")
     with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise LockfileDamaged(f"{path} is not a regular file; move it away, or name another with --lockfile")
         return parse(file.read(), path)
 
 
@@ -72,6 +73,8 @@ def parse(data: bytes, path: Path) -> Contents:
     facts = [_fact(line, number, path) for number, line in enumerate(lines[1:], start=2) if line.strip()]
     if torn and (whole := _whole(torn)):
         facts.append(whole)  # only its line end is missing: it says something true, and a task id is never dropped
+    elif _whole(torn[:-1]):
+        raise _damaged(path, len(lines) + 1, "the line end was changed")  # a torn write is the beginning of a line
     history = _fold(facts, path)
     return Contents(endpoint=endpoint, history=history, torn=torn, sound=len(data) - len(torn))
 
@@ -147,6 +150,7 @@ class Lockfile:
         self.path = path
         self.torn: Path | None = None
         self._broken: str | None = None
+        self._descriptor = -1
         self._lock = _hold(path)
         try:
             contents = _open(path, endpoint)
@@ -158,10 +162,10 @@ class Lockfile:
             if contents.torn:
                 self._set_aside(contents.torn)
         except OSError as error:
-            self._lock.release()
+            self.close()
             raise _disk(path, error) from error
         except BaseException:
-            self._lock.release()
+            self.close()
             raise
 
     def __enter__(self) -> Self:
@@ -212,15 +216,16 @@ class Lockfile:
             temporary = _write_beside(self.path, data, os.fstat(self._descriptor).st_mode)
             temporary.replace(self.path)
             _sync_folder(self.path)
+            fresh = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC)
             os.close(self._descriptor)
-            self._descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC)
-            self._size = len(data)
+            self._descriptor, self._size = fresh, len(data)
         except OSError as error:
             raise _disk(self.path, error) from error
 
     def close(self) -> None:
+        descriptor, self._descriptor = self._descriptor, -1
         with suppress(OSError):
-            os.close(self._descriptor)
+            os.close(descriptor)
         self._lock.release()
 
     def _write(self, data: bytes) -> None:

@@ -133,6 +133,9 @@ class ModelSchema:
         self.defaults: Final[Mapping[str, Any]] = MappingProxyType(
             {parameter: rule["default"] for parameter, rule in rules.items() if "default" in rule}
         )
+        self.types: Final[Mapping[str, str]] = MappingProxyType(
+            {parameter: rule["type"] for parameter, rule in rules.items() if isinstance(rule.get("type"), str)}
+        )
         self.price: Final[Any] = document.get("price")
         self._whole = Judge(document, origin)
         alone = {

@@ -22,9 +22,9 @@ class Budget:
         self._open[submission] = estimate or Decimal(0)
         self._total += self._open[submission]
 
-    def release(self, submission: str) -> None:
-        """Give back what was reserved for a submission that made no task."""
-        self._total -= self._open.pop(submission, Decimal(0))
+    def release(self, submission: str, reserved: Decimal) -> None:
+        """Give back what was reserved, in this run or (then `reserved`) an earlier one, for what made no task."""
+        self._total -= self._open.pop(submission, reserved)
 
     def settle(self, submission: str, reserved: Decimal, cost: Decimal) -> None:
         """Replace a reservation, of this run or (then of `reserved`) of an earlier one, by what was charged."""

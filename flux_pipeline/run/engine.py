@@ -7,6 +7,7 @@ routes events to them, decides when the run is over, and says what came of it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import assert_never
 
 from flux_pipeline.ledger.facts import Submission
@@ -33,6 +34,7 @@ from flux_pipeline.run.jobs import Board, Job, Policy
 from flux_pipeline.run.outcome import Outcome, Snapshot, report, snapshot
 from flux_pipeline.run.pace import Pace
 from flux_pipeline.run.polling import Polls
+from flux_pipeline.run.reconcile import Identify, Reconcile
 from flux_pipeline.run.stages import UNRESOLVED, Cause, Stage
 from flux_pipeline.run.submitting import Slots, Submitting
 from flux_pipeline.wiro.outcomes import PostOutcome
@@ -53,20 +55,25 @@ _AWAITED: dict[Stage, Callable[[Submission], object]] = {
 }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """What an engine is given, since it has no die and knows no model.
+
+    `ids` names submissions; `jitter` gives numbers from 0 to 1; `identify` turns a task's echoed parameters into the
+    keys that they may be those of; `account` is a digest of the API key.
+    """
+
+    ids: Iterator[str]
+    jitter: Callable[[], float]
+    identify: Identify
+    account: str = ""
+
+
 class Engine:
     """One run of one plan. `start` once, then `handle` every event; both return effects for the runner."""
 
-    def __init__(
-        self,
-        plan: Plan,
-        history: History,
-        policy: Policy,
-        *,
-        ids: Iterator[str],
-        jitter: Callable[[], float],
-        now: Moment,
-    ) -> None:
-        """Take the plan; `ids` gives names to submissions, `jitter` numbers from 0 to 1."""
+    def __init__(self, plan: Plan, history: History, policy: Policy, given: Given, now: Moment) -> None:
+        """Take the plan, what has happened before, and what the engine may not make up itself."""
         self._board = Board.of(plan, history, policy, now)
         self._spent = history.spent()
         self._budget = Budget(policy.max_cost, history.reserved())
@@ -78,12 +85,22 @@ class Engine:
             budget=self._budget,
             pace=Pace(policy.rate),
             slots=slots,
-            ids=ids,
+            ids=given.ids,
             watermark=history.watermark(),
-            jitter=jitter,
-            follow=self._following.begin,
+            jitter=given.jitter,
+            account=given.account,
+            ready=lambda: self._reconcile.looked,
+            follow=self._follow,
             failed=self._again,
         )
+        self._reconcile = Reconcile(
+            board=self._board,
+            budget=self._budget,
+            identify=given.identify,
+            account=given.account,
+            ids=lambda: next(given.ids),
+        )
+        self._unclear = tuple(one for one in history.submissions.values() if one.unclear)
         self._deadline = None if policy.timeout is None else now.tick + policy.timeout
         self._grace_ends: float | None = None
         self._broken = False
@@ -98,6 +115,8 @@ class Engine:
             return False
         if board.stop is not None and board.stop.hard:
             return not board.stages[Stage.POSTING] or self._answers_overdue()
+        if self._reconcile.pending:
+            return False
         awaited = UNRESOLVED | (_HOMEWARD if board.policy.follow else frozenset())
         return not any(board.stages[stage] for stage in awaited) and not self._submitting_goes_on()
 
@@ -107,6 +126,8 @@ class Engine:
         copies: list[Job] = []
         for job in self._board.jobs.values():
             self._begin(job, copies)
+        submits = self._board.policy.submit and bool(self._submitting.waiting)
+        self._reconcile.begin(self._unclear, submits=submits)
         if self._board.policy.follow:
             self._following.copy(copies)
         return self._go_on()
@@ -122,7 +143,8 @@ class Engine:
         board = self._board
         times = [board.moved + _STILL_AT_MOST, self._deadline, self._grace_ends]
         if not self._stopping:
-            times += [self._submitting.wakeup(), self._following.wakeup() if self._asking else None]
+            times += [self._submitting.wakeup(), self._reconcile.wakeup()]
+            times += [self._following.wakeup() if self._asking else None]
         return min((time for time in times if time is not None), default=None)
 
     def outcome(self, seconds: float) -> Outcome:
@@ -156,7 +178,6 @@ class Engine:
                 board.session.kept += 1
             case Step.DOUBT:
                 job.reason = job.plan.reason
-                board.move(job, Cause.DOUBT)
             case _:
                 assert_never(job.plan.step)
 
@@ -174,8 +195,11 @@ class Engine:
                 self._answered(board.by_submission[submission], outcome)
             case Told():
                 self._following.told(event)
-            case Listed():
+            case Listed(purpose="poll"):
                 self._following.listed(event)
+            case Listed():
+                self._reconcile.listed(event)
+                self._submitting.prune()
             case Fetched():
                 self._following.fetched(event)
             case Copied():
@@ -189,9 +213,9 @@ class Engine:
                 assert_never(event)
 
     def _written(self, fact: Submission) -> None:
-        job = self._board.by_submission[fact.id]
-        awaited = _AWAITED.get(job.stage)
-        if job.known().id != fact.id or awaited is None or not awaited(fact):
+        job = self._board.by_submission.get(fact.id)
+        awaited = _AWAITED.get(job.stage) if job is not None else None
+        if job is None or job.known().id != fact.id or awaited is None or not awaited(fact):
             return  # written lazily: nobody waits for it
         if job.stage is Stage.RECORDING:
             self._board.move(job, Cause.DURABLE)
@@ -201,7 +225,10 @@ class Engine:
     def _answered(self, job: Job, outcome: PostOutcome) -> None:
         self._submitting.answered(job, outcome)
         if job.stage is Stage.UNCLEAR:
-            self._board.move(job, Cause.DOUBT)
+            self._reconcile.open(job)
+
+    def _follow(self, job: Job) -> None:
+        self._following.begin(job, after=0.0 if job.known().adopted else None)
 
     def _again(self, job: Job) -> None:
         """Decide whether a failed render is tried once more in this run."""
@@ -226,6 +253,8 @@ class Engine:
                 self._grace_ends = board.now.tick + _ANSWERS_AT_MOST
         else:
             self._submitting.release()
+            if board.hold <= board.now.tick:
+                self._reconcile.ask()
             if self._asking:
                 self._following.ask()
             if (stuck := self._submitting.stuck()) == "budget":

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from flux_pipeline.ledger.facts import FileFact, Submission
 from flux_pipeline.ledger.keys import Render
@@ -18,10 +18,14 @@ from flux_pipeline.wiro.tasks import Output
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A reading of both clocks: `tick` in monotonic seconds decides, `stamp` (UTC, ISO 8601) is for people."""
+    """A reading of both clocks: `tick` in monotonic seconds decides.
+
+    `stamp` (UTC, ISO 8601) is for people; `wall` (unix seconds) only says how long ago a task was made.
+    """
 
     tick: float
     stamp: str
+    wall: float = 0.0
 
 
 # --- effects: what the engine asks for -------------------------------------------------------------------------------
@@ -49,7 +53,10 @@ class AskDetail:
 
 @dataclass(frozen=True, slots=True)
 class AskList:
+    """Ask for the page of the account's tasks that begins at `start`; `purpose` says which part of the engine asks."""
+
     start: int
+    purpose: Literal["poll", "reconcile"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +132,7 @@ class Listed:
     """A page of the account's tasks, newest first, from `start` on."""
 
     start: int
+    purpose: Literal["poll", "reconcile"]
     outcome: ReadOutcome
 
 

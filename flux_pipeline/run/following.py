@@ -57,7 +57,7 @@ class Following:
             details, sweep = self.polls.next_reads(now)
             self.board.effects += [AskDetail(task) for task in details]
             if sweep:
-                self.board.effects.append(AskList(0))
+                self.board.effects.append(AskList(0, "poll"))
         if not self.board.policy.follow or self.copying:
             return
         while self._to_fetch and self._fetching < _DOWNLOADS:
@@ -104,7 +104,7 @@ class Following:
         failed = not isinstance(event.outcome, Tasks)
         start = self.polls.page({task.id for task in tasks}, full=len(tasks) >= _PAGE, failed=failed, now=now)
         if start is not None:
-            self.board.effects.append(AskList(start))
+            self.board.effects.append(AskList(start, "poll"))
 
     def _unread(self, unread: Unread) -> None:
         if unread.account:

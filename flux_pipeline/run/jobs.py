@@ -102,7 +102,7 @@ class Board:
     effects: list[Effect] = field(default_factory=list)
     by_submission: dict[str, Job] = field(default_factory=dict)
     by_task: dict[str, Job] = field(default_factory=dict)
-    claimed: set[str] = field(default_factory=set)  # every task id that some line of the lockfile claims
+    claimed: dict[str, str] = field(default_factory=dict)  # the render's key of every task that the lockfile claims
     sums: dict[str, set[str]] = field(default_factory=dict)  # by path, of every file that we put there
     stages: Counter[Stage] = field(default_factory=Counter)
     session: Session = field(default_factory=Session)
@@ -114,7 +114,7 @@ class Board:
     @classmethod
     def of(cls, plan: Plan, history: History, policy: Policy, now: Moment) -> Board:
         jobs = {one.key: Job(plan=one, stage=_BEGIN[one.step], submission=_begun(one)) for one in plan.renders}
-        board = cls(policy=policy, jobs=jobs, now=now, moved=now.tick, claimed=set(history.claimed()))
+        board = cls(policy=policy, jobs=jobs, now=now, moved=now.tick, claimed=history.claimed())
         for one in history.submissions.values():
             board.remember(one.files)
         for job in jobs.values():
@@ -138,6 +138,11 @@ class Board:
         self.writing += 1
         self.effects.append(Write(fact))
 
+    def write_for_nobody(self, fact: Submission) -> None:
+        """Have a fact written about a submission whose render is not part of this run."""
+        self.writing += 1
+        self.effects.append(Write(fact))
+
     def halt(self, exit_code: int, reason: str, *, hard: bool = False, rank: int = 0) -> None:
         """Stop the run early, unless it is being stopped for something weightier."""
         if self.stop is None or rank > self.stop.rank or (hard and not self.stop.hard):
@@ -151,7 +156,7 @@ class Board:
         """Take a task for a job; False when some submission has it already."""
         if task in self.claimed:
             return False
-        self.claimed.add(task)
+        self.claimed[task] = job.key
         self.by_task[task] = job
         return True
 

@@ -73,7 +73,8 @@ Watch = Callable[[Snapshot], None]
 
 def moment() -> Moment:
     """Read both clocks."""
-    return Moment(time.monotonic(), datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
+    now = datetime.now(UTC)
+    return Moment(time.monotonic(), now.strftime("%Y-%m-%dT%H:%M:%SZ"), now.timestamp())
 
 
 class Runner:
@@ -140,8 +141,8 @@ class Runner:
                 return Answered(submission, outcome)
             case AskDetail(task=task):
                 return Told(task, await self._service.detail(task))
-            case AskList(start=start):
-                return Listed(start, await self._service.list_tasks(start))
+            case AskList(start=start, purpose=purpose):
+                return Listed(start, purpose, await self._service.list_tasks(start))
             case Fetch(key=key, render=render, output=output, paths=paths, known=known):
                 return Fetched(key, await self._album.fetch(render, output, paths, known))
             case Copy(moves=moves, known=known):

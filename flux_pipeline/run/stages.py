@@ -35,6 +35,8 @@ class Cause(StrEnum):
     NOT_TAKEN = "not taken"
     REFUSED = "refused"
     UNKNOWN = "unknown"
+    ADOPTED = "adopted"
+    ABSENT = "absent"
     FINISHED = "finished"
     FAILED = "failed"
     AGAIN = "again"
@@ -45,6 +47,7 @@ class Cause(StrEnum):
 
 MOVES: dict[tuple[Stage, Cause], Stage] = {
     (Stage.WAITING, Cause.INTEND): Stage.INTENDING,
+    (Stage.WAITING, Cause.ADOPTED): Stage.NAMING,
     (Stage.WAITING, Cause.FAILED): Stage.FAILED,
     (Stage.INTENDING, Cause.DURABLE): Stage.POSTING,
     (Stage.POSTING, Cause.ACCEPTED): Stage.NAMING,
@@ -54,6 +57,8 @@ MOVES: dict[tuple[Stage, Cause], Stage] = {
     (Stage.NAMING, Cause.DURABLE): Stage.FOLLOWING,
     (Stage.DENYING, Cause.DURABLE): Stage.WAITING,
     (Stage.REFUSING, Cause.DURABLE): Stage.FAILED,
+    (Stage.UNCLEAR, Cause.ADOPTED): Stage.NAMING,
+    (Stage.UNCLEAR, Cause.ABSENT): Stage.DENYING,
     (Stage.UNCLEAR, Cause.DOUBT): Stage.DOUBTFUL,
     (Stage.FOLLOWING, Cause.FINISHED): Stage.COLLECTING,
     (Stage.FOLLOWING, Cause.FAILED): Stage.FAILED,
@@ -66,5 +71,5 @@ MOVES: dict[tuple[Stage, Cause], Stage] = {
 
 UNRESOLVED = frozenset({Stage.INTENDING, Stage.POSTING, Stage.NAMING, Stage.DENYING, Stage.REFUSING, Stage.UNCLEAR})
 ACTIVE = UNRESOLVED | {Stage.FOLLOWING, Stage.DOUBTFUL}  # may be a task on the server, and so takes a slot
-BUSY = (UNRESOLVED - {Stage.UNCLEAR}) | {Stage.FOLLOWING}  # an event will come that moves it on
+BUSY = UNRESOLVED | {Stage.FOLLOWING}  # an event will come that moves it on
 ENDED = frozenset({Stage.SAVED, Stage.FAILED, Stage.DOUBTFUL})

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Literal
 
 from flux_pipeline.ledger import facts
-from flux_pipeline.ledger.facts import Submission
+from flux_pipeline.ledger.facts import ACCOUNT, Submission
 from flux_pipeline.run.budget import Budget
 from flux_pipeline.run.events import Post
 from flux_pipeline.run.jobs import Board, Job
@@ -20,6 +21,7 @@ _FULL_FOR = 15.0  # seconds after which a full account is tried again without a 
 _FULL_AT_MOST = 900.0
 _UNREACHABLE_AT_MOST = 60.0
 _LONGEST_HOLD = 30.0
+_UNKNOWN_AT_MOST = 3  # unclear answers in a row after which the endpoint is left alone until they are resolved
 
 
 @dataclass(slots=True)
@@ -67,6 +69,8 @@ class Submitting:
     ids: Iterator[str]
     watermark: int
     jitter: Callable[[], float]
+    account: str
+    ready: Callable[[], bool]
     follow: Callable[[Job], None]
     failed: Callable[[Job], None]
     waiting: deque[Job] = field(default_factory=deque)
@@ -74,6 +78,7 @@ class Submitting:
     _trouble_since: float = 0.0
     _refused_models: dict[str, str] = field(default_factory=dict)
     _on_the_way: int = 0
+    _unknowns: int = 0  # in a row
 
     def enqueue(self, job: Job, *, first: bool = False) -> None:
         (self.waiting.appendleft if first else self.waiting.append)(job)
@@ -90,6 +95,7 @@ class Submitting:
                 intended_at=now.stamp,
                 watermark=str(self.watermark),
                 estimate=job.plan.estimate,
+                extra={ACCOUNT: self.account},
             )
             self.pace.grant(intent.id, now.tick)
             self.budget.reserve(intent.id, intent.estimate)
@@ -100,7 +106,7 @@ class Submitting:
 
     def _next(self) -> Job | None:
         self._drop_refused()
-        if not self.waiting or not self.may_submit() or not self._free():
+        if not self.waiting or not self._allowed() or not self._free():
             return None
         now = self.board.now.tick
         at = self.pace.at(now)
@@ -111,9 +117,18 @@ class Submitting:
     def may_submit(self) -> bool:
         return self.board.policy.submit and self.board.stop is None
 
+    def _allowed(self) -> bool:
+        """Say whether a submission may be made now: nothing that is already there has been overlooked."""
+        many = self._unknowns >= _UNKNOWN_AT_MOST and self.board.stages[Stage.UNCLEAR] > 0
+        return self.may_submit() and self.ready() and not many
+
     def _free(self) -> bool:
         probing = self._troubles > 0 and self._on_the_way > 0
         return not probing and self.board.active() < self.slots.limit
+
+    def prune(self) -> None:
+        """Forget the renders that are not waiting any more, because their task was found on the server."""
+        self.waiting = deque(job for job in self.waiting if job.stage is Stage.WAITING)
 
     def _drop_refused(self) -> None:
         while self.waiting and (why := self._refused_models.get(self.waiting[0].plan.render.model)):
@@ -125,7 +140,7 @@ class Submitting:
         """Return when the next submission is possible, as far as only time stands before it."""
         now = self.board.now.tick
         at = self.pace.at(now)
-        if not self.waiting or not self.may_submit() or not self._free() or at is None:
+        if not self.waiting or not self._allowed() or not self._free() or at is None:
             return None
         if not self.budget.fits(self.waiting[0].plan.estimate):
             return None
@@ -149,10 +164,10 @@ class Submitting:
             case Stage.NAMING:
                 self.follow(job)
             case Stage.DENYING:
-                self.budget.release(submission.id)
+                self.budget.release(submission.id, submission.estimate or Decimal(0))
                 self.enqueue(job, first=True)
             case Stage.REFUSING:
-                self.budget.release(submission.id)
+                self.budget.release(submission.id, submission.estimate or Decimal(0))
                 self.failed(job)
             case _:
                 raise AssertionError(f"nothing waits for the disk in stage {stage}")
@@ -172,6 +187,7 @@ class Submitting:
         match outcome:
             case Accepted(task=task) if self.board.claim(task, job):
                 self._calm()
+                self._unknowns = 0
                 self.slots.taken()
                 self.watermark = max(self.watermark, int(task))
                 self.board.session.submitted += 1
@@ -202,6 +218,7 @@ class Submitting:
 
     def _unknown(self, job: Job, outcome: Unknown) -> None:
         job.reason = outcome.reason
+        self._unknowns += 1
         self.board.move(job, Cause.UNKNOWN)
         if outcome.stop:
             self.board.halt(6, f"{outcome.reason}; check WIRO_API_BASE_URL")

@@ -64,6 +64,10 @@ class Credentials:
         signature = hmac.new(key.encode(), message, hashlib.sha256).hexdigest()
         return {"x-api-key": key, "x-nonce": nonce, "x-signature": signature}
 
+    def digest(self) -> str:
+        """Return what tells one account's key from another's and gives nothing of it away."""
+        return hashlib.sha256(b"flux-pipeline account " + self.key.reveal().encode()).hexdigest()[:12]
+
     def masked(self, body: bytes) -> bytes:
         """Return an answer's body without our own secrets, which a server may well quote in an error."""
         for secret in (self.key, self.secret):

@@ -129,11 +129,12 @@ class Wiro:
             judged = judge(url, api_is_loopback=self._loopback)
             if not isinstance(judged, Allowed):
                 return Gone(reason=f"the service named an address that is never fetched from: {judged.reason}")
-            answer = await self._http.get(judged.url, sink.size, lambda head: _takes(head, sink), sink.write)
+            start = sink.size
+            answer = await self._http.get(judged.url, start, lambda head: _takes(head, sink), sink.write)
             if isinstance(answer, Answer) and 300 <= answer.status < 400 and answer.headers.get("location"):
                 url = urljoin(judged.url, answer.headers["location"])
                 continue
-            return _delivered(answer, sink, promised)
+            return _delivered(answer, sink, promised, start)
         return Undelivered(reason=f"more than {_HOPS} redirects")
 
     async def _read(self, call: str, body: Mapping[str, Any]) -> ReadOutcome:
@@ -156,10 +157,14 @@ def _takes(head: Answer, sink: Sink) -> bool:
     if head.status == 200:
         sink.reset()
         return True
-    return head.status == 206 and head.headers.get("content-range", "").startswith(f"bytes {sink.size}-")
+    return head.status == 206 and _goes_on(head, sink.size)
 
 
-def _delivered(answer: Reply, sink: Sink, promised: int | None) -> Gone | Undelivered | None:
+def _goes_on(head: Answer, start: int) -> bool:
+    return head.headers.get("content-range", "").startswith(f"bytes {start}-")
+
+
+def _delivered(answer: Reply, sink: Sink, promised: int | None, start: int) -> Gone | Undelivered | None:
     if isinstance(answer, NoAnswer):
         return Undelivered(reason=answer.reason)
     if answer.status in (403, 404, 410):
@@ -167,6 +172,9 @@ def _delivered(answer: Reply, sink: Sink, promised: int | None) -> Gone | Undeli
     if answer.status not in (200, 206) or answer.headers.get("content-encoding", "identity") != "identity":
         sink.reset()
         return Undelivered(reason=f"HTTP {answer.status}, not the file as it is")
+    if answer.status == 206 and not _goes_on(answer, start):
+        sink.reset()
+        return Undelivered(reason="the service sent another part of the file than the one asked for")
     if promised is not None and sink.size != promised:
         came = sink.size
         if came > promised:

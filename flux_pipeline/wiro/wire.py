@@ -16,7 +16,7 @@ from flux_pipeline.wiro.tasks import Output, Task
 
 PAGE = 100  # tasks that one call of /Task/List tells at most
 _ID = re.compile(r"[0-9]{1,20}")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]+")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]+")
 _LONGEST_WAIT = 60.0
 _NO_TASK = "there is no task"
 
@@ -80,7 +80,7 @@ def _finite(text: str) -> float:
 
 
 def clean(text: object, *, most: int = 300) -> str:
-    """Return the service's words fit for a terminal: no control or direction characters, not too many of them."""
+    """Return the service's words fit for a terminal and a file: no control, direction or half characters, not too many."""
     words = _CONTROL.sub(" ", text if isinstance(text, str) else "" if text is None else str(text)).strip()
     return words if len(words) <= most else words[: most - 1] + "…"
 
@@ -216,14 +216,14 @@ def _size(value: object) -> int | None:
 
 
 def dollars(value: object) -> Decimal | None:
-    """Return an amount of money, None where it is missing, negative or no number."""
+    """Return an amount of money to 12 places, None where it is missing, negative or no number."""
     if isinstance(value, bool) or not isinstance(value, int | float | str) or len(str(value)) > 40:
         return None
     try:
         amount = Decimal(str(value))
     except InvalidOperation:
         return None
-    return amount.normalize() + 0 if amount.is_finite() and 0 <= amount < 10**9 else None
+    return round(amount, 12).normalize() + 0 if amount.is_finite() and 0 <= amount < 10**9 else None
 
 
 def _seconds(value: object) -> float | None:

@@ -1,0 +1,354 @@
+"""What came of submissions that nobody knows the end of, found out from the service's list of tasks.
+
+A match is proof that the request arrived: its task is adopted. Absence needs more: two complete sweeps in a row
+without a match, the second a grace period after the request can last have been under way, and a positive control,
+which is a task of ours that the same list does show under the key that we know it by. Where there is no control, one
+render is submitted again as a canary and has to show up first. Whatever cannot be decided like this stays doubtful.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from flux_pipeline.ledger.facts import ACCOUNT, Submission
+from flux_pipeline.run.budget import Budget
+from flux_pipeline.run.events import AskList, Listed
+from flux_pipeline.run.jobs import Board, Job
+from flux_pipeline.run.stages import Cause, Stage
+from flux_pipeline.run.sweep import Sweep
+from flux_pipeline.wiro.outcomes import Tasks, Unread
+from flux_pipeline.wiro.tasks import Cancelled, Failed, Finished, Task
+
+_LOOKS = (0.0, 5.0, 15.0, 30.0, 60.0)  # seconds after the request ended at which the list is read
+_FURTHER = 5.0  # seconds between looks when those are over
+_GIVE_UP = 60.0  # seconds beyond the grace period, and for a canary to show
+_BELOW = 1000  # ids below the watermark that are read too
+_RECENT = 24 * 3600.0  # seconds for which a task that nothing claims is still taken over
+_PLAUSIBLE = 365 * 24 * 3600.0  # seconds that our clock may be ahead of the newest task and still be believed
+
+Identify = Callable[[Task], frozenset[str]]
+
+
+@dataclass(slots=True)
+class Case:
+    """An unclear submission. `since` is the tick after which its request cannot have been under way any more."""
+
+    submission: Submission
+    since: float
+    foreign: bool  # sent with another API key: this account's list proves nothing about it
+    clean: int = 0  # complete sweeps in a row without a match
+    ripe: bool = False  # the last of them came after the grace period, and not as the first
+
+    @property
+    def watermark(self) -> int:
+        mark = self.submission.watermark or ""
+        return int(mark) if mark.isdigit() else 0
+
+
+@dataclass(slots=True)
+class Reconcile:
+    """Decides the unclear submissions of a run, and takes over tasks that no lockfile knows."""
+
+    board: Board
+    budget: Budget
+    identify: Identify
+    account: str
+    ids: Callable[[], str]
+    looked: bool = False  # the list has been read once, so that nothing is submitted that is already there
+    _cases: dict[str, Case] = field(default_factory=dict)
+    _sweep: Sweep | None = None
+    _asked: bool = False
+    _next: float | None = None
+    _failures: int = 0
+    _swept: bool = False
+    _control_seen: int = 0
+    _canary: str | None = None
+    _canary_since: float = 0.0
+
+    def begin(self, unclear: Iterable[Submission], *, submits: bool) -> None:
+        """Take the unclear submissions of earlier runs; `submits` says whether this run wants to submit anything."""
+        now = self.board.now.tick
+        for submission in unclear:
+            self._cases[submission.id] = Case(submission, now, self._is_foreign(submission))
+        self.looked = not submits
+        self._next = now if submits or self._cases else None
+
+    def open(self, job: Job) -> None:
+        """Take a submission of this run that has just become unclear."""
+        now = self.board.now.tick
+        self._cases[job.known().id] = Case(job.known(), now, foreign=False)
+        self._next = now if self._next is None else min(self._next, now)
+
+    def ask(self) -> None:
+        """Begin a sweep when it is time for one."""
+        now = self.board.now.tick
+        if self._next is None or self._asked or self._next > now:
+            return
+        self._next = None
+        self._sweep = Sweep(began=now, deep_enough=self._floor())
+        self._read()
+
+    @property
+    def pending(self) -> bool:
+        """Whether the list has still to be read once for the unclear submissions of earlier runs."""
+        return bool(self._cases) and not self._swept
+
+    def wakeup(self) -> float | None:
+        return None if self._next is None or self._asked else max(self._next, self.board.hold)
+
+    def listed(self, event: Listed) -> None:
+        """Take a page, and conclude when the sweep is over."""
+        self._asked = False
+        sweep = self._sweep
+        if sweep is None:
+            return
+        if isinstance(event.outcome, Unread) and event.outcome.account:
+            self.board.halt(3, f"the account cannot read its tasks: {event.outcome.reason}", hard=True, rank=2)
+            return
+        if not isinstance(event.outcome, Tasks):
+            self._fail(event.outcome.wait if isinstance(event.outcome, Unread) else None)
+            return
+        match sweep.page(event.outcome.tasks):
+            case "going":
+                self._read()
+            case "complete":
+                self._failures = 0
+                self._conclude(sweep)
+            case "incomplete":
+                self._fail(None)
+
+    def _read(self) -> None:
+        assert self._sweep is not None
+        self._asked = True
+        self.board.effects.append(AskList(self._sweep.start, "reconcile"))
+
+    def _fail(self, wait: float | None) -> None:
+        """Give up a sweep. After several, nothing is concluded from the list any more: what is unclear stays so."""
+        self._sweep = None
+        self._failures += 1
+        for case in self._cases.values():
+            case.clean, case.ripe = 0, False
+        if wait is not None:
+            self.board.hold_back(wait)
+        self._control_seen = 0
+        if self._failures >= len(_LOOKS):
+            self.looked = self._swept = True
+        self._give_up_late()
+        self._schedule(wait or min(2.0**self._failures, 30.0))
+
+    def _conclude(self, sweep: Sweep) -> None:
+        self._sweep = None
+        self._swept = True
+        self._adopt_all(sweep)
+        self.looked = True
+        self._judge_absence(sweep)
+        self._give_up_late()
+        self._schedule(None)
+
+    # --- presence ----------------------------------------------------------------------------------------------------
+
+    def _adopt_all(self, sweep: Sweep) -> None:
+        waiting = {key for key, job in self.board.jobs.items() if job.stage is Stage.WAITING and not self.looked}
+        wanted = waiting | {case.submission.key for case in self._cases.values()}
+        candidates = self._candidates(sweep, wanted)
+        for case in sorted(self._cases.values(), key=lambda one: (one.submission.intended_at or "", one.submission.id)):
+            fitting = [task for task in candidates.get(case.submission.key, ()) if int(task.id) > case.watermark]
+            if fitting:
+                task = min(fitting, key=lambda one: int(one.id))
+                candidates[case.submission.key].remove(task)
+                self._adopt(case, task)
+        recent = self._recent(sweep)
+        for key in waiting:
+            fresh = [task for task in candidates.get(key, ()) if recent(task)]
+            if fresh:
+                best = max(fresh, key=lambda one: (isinstance(one.verdict(), Finished), int(one.id)))
+                self._take_over(self.board.jobs[key], best)
+
+    def _candidates(self, sweep: Sweep, wanted: set[str]) -> dict[str, list[Task]]:
+        found: dict[str, list[Task]] = {}
+        for task in sweep.tasks.values():
+            if task.id in self.board.claimed or isinstance(task.verdict(), Failed | Cancelled):
+                continue
+            for key in self.identify(task) & wanted:
+                found.setdefault(key, []).append(task)
+        return found
+
+    def _adopt(self, case: Case, task: Task) -> None:
+        """Give an unclear submission its task."""
+        del self._cases[case.submission.id]
+        job = self.board.jobs.get(case.submission.key)
+        adopted = Submission(id=case.submission.id, key=case.submission.key, tasks=(task.id,), adopted=True)
+        if job is not None and job.stage is Stage.UNCLEAR:
+            job.submission = case.submission
+            self._name(job, task, adopted)
+        else:
+            self.board.claimed[task.id] = adopted.key
+            self.board.write_for_nobody(adopted)
+
+    def _take_over(self, job: Job, task: Task) -> None:
+        """Give a render a task that no lockfile knows."""
+        identity = self.ids()
+        self.budget.reserve(identity, job.plan.estimate)
+        job.submission = None
+        self._name(
+            job,
+            task,
+            Submission(
+                id=identity,
+                key=job.key,
+                cell=job.plan.cells[0],
+                intended_at=self.board.now.stamp,
+                estimate=job.plan.estimate,
+                tasks=(task.id,),
+                adopted=True,
+            ),
+        )
+
+    def _name(self, job: Job, task: Task, fact: Submission) -> None:
+        self.board.claim(task.id, job)
+        job.tries += 1
+        self.board.session.adopted += 1
+        self.board.move(job, Cause.ADOPTED)
+        self.board.write(fact, job)
+
+    # --- absence -----------------------------------------------------------------------------------------------------
+
+    def _judge_absence(self, sweep: Sweep) -> None:
+        grace = self.board.policy.grace
+        for case in self._cases.values():
+            case.clean += 1
+            case.ripe = case.clean >= 2 and sweep.began >= case.since + grace
+        control, self._control_seen = self._control_seen, self._control(sweep)
+        ripe = [case for case in self._cases.values() if case.ripe and not case.foreign]
+        for case in ripe:
+            if control > case.watermark:
+                self._deny(case, f"{self._evidence(case)}; task {control} of ours was there")
+        left = [case for case in ripe if case.submission.id in self._cases]
+        if left and self._canary is None and not self._submitting():
+            self._send_canary(left)
+
+    def _control(self, sweep: Sweep) -> int:
+        """Return the highest task of ours that the list shows under the key that we know it by, 0 for none.
+
+        It counts from the next sweep on: one that shows it is followed by another before anything is called absent.
+        """
+        claimed = self.board.claimed
+        ours = ((task, claimed[task.id]) for task in sweep.tasks.values() if task.id in claimed)
+        return max((int(task.id) for task, key in ours if key in self.identify(task)), default=0)
+
+    def _submitting(self) -> bool:
+        """Say whether other submissions are about to give a control, so that no canary is needed."""
+        stages = self.board.stages
+        waiting = stages[Stage.WAITING] and self.board.policy.submit and self.board.stop is None
+        return bool(waiting or any(stages[one] for one in (Stage.INTENDING, Stage.POSTING, Stage.NAMING)))
+
+    def _send_canary(self, left: list[Case]) -> None:
+        """Submit one render again, so that its task can show whether the list shows ours."""
+        may = self.board.policy.submit and self.board.stop is None
+        for case in left if may else ():
+            job = self._job(case)
+            if job is not None:
+                self._canary = job.key
+                self._canary_since = self.board.now.tick
+                self._deny(case, f"{self._evidence(case)}; submitted again as the canary")
+                return
+
+    def _evidence(self, case: Case) -> str:
+        seconds = self.board.now.tick - case.since
+        return (
+            f"{case.clean} complete sweeps of the task list in a row, the last {seconds:.0f} s after the request ended"
+        )
+
+    def _deny(self, case: Case, evidence: str) -> None:
+        del self._cases[case.submission.id]
+        fact = Submission(id=case.submission.id, key=case.submission.key, absent=evidence)
+        job = self._job(case)
+        if job is None:
+            self.budget.release(case.submission.id, case.submission.reserved)
+            self.board.write_for_nobody(fact)
+        else:
+            self.board.move(job, Cause.ABSENT)
+            self.board.write(fact, job)
+
+    def _job(self, case: Case) -> Job | None:
+        job = self.board.jobs.get(case.submission.key)
+        mine = job is not None and job.stage is Stage.UNCLEAR and job.known().id == case.submission.id
+        return job if mine else None
+
+    # --- doubt -------------------------------------------------------------------------------------------------------
+
+    def _give_up_late(self) -> None:
+        """Leave undecided what cannot be decided in reasonable time."""
+        now, grace = self.board.now.tick, self.board.policy.grace
+        canary_ends = self._canary_since + max(grace, _GIVE_UP) if self._canary is not None else 0.0
+        for case in list(self._cases.values()):
+            too_late = now >= max(case.since + grace + _GIVE_UP, canary_ends)
+            hopeless = case.ripe and not self._may_get_control()
+            if too_late or hopeless or (case.foreign and case.clean >= 1):
+                self._doubt(case)
+
+    def _may_get_control(self) -> bool:
+        return self._canary is not None or self._submitting() or self.board.stages[Stage.DENYING] > 0
+
+    def _doubt(self, case: Case) -> None:
+        del self._cases[case.submission.id]
+        job = self._job(case)
+        if job is None:
+            return
+        if self.board.policy.resubmit_doubtful:
+            self.board.move(job, Cause.ABSENT)
+            why = "not known; --resubmit-doubtful decided to submit it again"
+            self.board.write(Submission(id=case.submission.id, key=job.key, absent=why), job)
+            return
+        why = (
+            "it was sent with another API key"
+            if case.foreign
+            else "the service's task list neither shows nor excludes it"
+        )
+        job.reason = (
+            f"nobody knows whether the submission of {case.submission.intended_at} made a task: {why}. Look at your "
+            "tasks on Wiro; --resubmit-doubtful submits it again, and may pay twice"
+        )
+        self.board.move(job, Cause.DOUBT)
+
+    # --- when and how deep -------------------------------------------------------------------------------------------
+
+    def _schedule(self, pause: float | None) -> None:
+        now, grace = self.board.now.tick, self.board.policy.grace
+        if pause is not None and not self.looked:
+            self._next = now + pause
+            return
+        times = []
+        for case in self._cases.values():
+            looks = (case.since + look for look in (*(one for one in _LOOKS if one < grace), grace))
+            times.append(next((time for time in looks if time > now), now + min(_FURTHER, max(grace, 0.2))))
+        self._next = None if not times else max(min(times), now + (pause or 0.0))
+
+    def _floor(self) -> Callable[[Task], bool]:
+        """Return how deep a sweep goes: below every watermark, and before the tasks that may be taken over."""
+        marks = [case.watermark for case in self._cases.values()]
+        lowest = min(marks) - _BELOW if marks else None
+        takes_over = not self.looked
+        wall = self.board.now.wall
+
+        def deep_enough(task: Task) -> bool:
+            below = lowest is None or int(task.id) < lowest
+            old = not takes_over or (task.created is not None and _age(task.created, wall) > _RECENT)
+            return below and old
+
+        return deep_enough
+
+    def _recent(self, sweep: Sweep) -> Callable[[Task], bool]:
+        newest = max((task.created for task in sweep.tasks.values() if task.created is not None), default=0.0)
+        wall = self.board.now.wall
+        reference = wall if 0 <= wall - newest <= _PLAUSIBLE else newest
+        return lambda task: task.created is None or reference - task.created <= _RECENT
+
+    def _is_foreign(self, submission: Submission) -> bool:
+        account = submission.extra.get(ACCOUNT)
+        return account is not None and account != self.account
+
+
+def _age(created: float, wall: float) -> float:
+    return wall - created if 0 <= wall - created <= _PLAUSIBLE else 0.0

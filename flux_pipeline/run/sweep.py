@@ -1,0 +1,64 @@
+"""One walk through the service's list of tasks, newest first, that knows whether it saw everything.
+
+The list moves while it is read: a new task pushes the others down. So every page begins a little before the last one
+ended, and must show some of its tasks again. When ids do not fall strictly, or two pages do not overlap, the walk
+starts over; after five times it is incomplete, and nothing may be concluded from what it did not show.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Literal
+
+from flux_pipeline.wiro.tasks import Task
+
+_OVERLAP = 5
+_RESTARTS = 5
+_PAGES = 2000  # of up to a hundred tasks each
+
+Progress = Literal["going", "complete", "incomplete"]
+
+
+@dataclass(slots=True)
+class Sweep:
+    """A walk down to a floor; `began` is the tick of its first page.
+
+    `deep_enough` says of a task whether it lies below everything that the walk is for.
+    """
+
+    began: float
+    deep_enough: Callable[[Task], bool]
+    start: int = 0
+    tasks: dict[str, Task] = field(default_factory=dict)
+    _last: tuple[str, ...] = ()
+    _restarts: int = 0
+    _pages: int = 0
+
+    def page(self, tasks: tuple[Task, ...]) -> Progress:
+        """Take the page that begins at `start`, and set `start` to where the next one begins."""
+        ids = tuple(task.id for task in tasks)
+        self._pages += 1
+        if not _falling(ids) or (self._last and ids and not set(ids) & set(self._last)):
+            return self._again()
+        new = [task for task in tasks if task.id not in self.tasks]
+        self.tasks.update((task.id, task) for task in new)
+        if not new or self.deep_enough(tasks[-1]):
+            return "complete"
+        if self._pages >= _PAGES:
+            return "incomplete"
+        self._last = ids
+        self.start += max(len(ids) - _OVERLAP, 1)
+        return "going"
+
+    def _again(self) -> Progress:
+        self._restarts += 1
+        self.start, self._last = 0, ()
+        self.tasks.clear()
+        return "going" if self._restarts <= _RESTARTS else "incomplete"
+
+
+def _falling(ids: tuple[str, ...]) -> bool:
+    numbers = [int(one) for one in ids]
+    return all(one > other for one, other in pairwise(numbers))
