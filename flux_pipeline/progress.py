@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import NoReturn, Protocol, TextIO
 
 from tqdm import tqdm
@@ -40,6 +41,10 @@ class Bar:
         self._drawn = 0.0
 
     def __call__(self, glance: Glance) -> None:
+        with suppress(OSError):  # whoever watched is gone; the run goes on
+            self._draw(glance)
+
+    def _draw(self, glance: Glance) -> None:
         bar = self._bar
         if bar is None:
             bar = self._bar = tqdm(
@@ -61,7 +66,8 @@ class Bar:
 
     def close(self) -> None:
         if self._bar is not None:
-            self._bar.close()
+            with suppress(OSError):
+                self._bar.close()
 
 
 class Lines:
@@ -81,7 +87,8 @@ class Lines:
         if not moved and now - self._said_at < _EVERY_SECONDS:
             return
         self._said, self._said_at = ended, now
-        print(f"{ended}/{glance.renders} pictures, {_tally(glance)}", file=self._stream, flush=True)
+        with suppress(OSError):  # whoever watched is gone; the run goes on
+            print(f"{ended}/{glance.renders} pictures, {_tally(glance)}", file=self._stream, flush=True)
 
     def close(self) -> None:
         """Nothing is left open."""

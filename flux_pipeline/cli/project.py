@@ -14,7 +14,7 @@ import orjson
 
 from flux_pipeline.errors import UsageError
 from flux_pipeline.files.save import Files
-from flux_pipeline.ledger import lockfile
+from flux_pipeline.ledger import contents
 from flux_pipeline.ledger.history import History, fold
 from flux_pipeline.manifest.cells import Cell, Expansion, expand
 from flux_pipeline.manifest.schema import Schemas
@@ -45,8 +45,8 @@ class Project:
 
     def history(self) -> History:
         """Read the lockfile without holding it; an empty history where there is none."""
-        contents = lockfile.read(self.lockfile)
-        return fold(()) if contents is None else contents.history
+        found = contents.read(self.lockfile)
+        return fold(()) if found is None else found.history
 
     def plan(self, history: History) -> Plan:
         """Look at the files and decide every render's step."""

@@ -9,6 +9,7 @@ import random
 import secrets
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ import orjson
 
 from flux_pipeline.cli.album import Album
 from flux_pipeline.cli.project import Project
-from flux_pipeline.errors import PlanMismatch, UsageError
+from flux_pipeline.errors import DiskError, PlanMismatch, UsageError
 from flux_pipeline.files.save import Files
 from flux_pipeline.ledger.lockfile import Lockfile
 from flux_pipeline.plan import Plan, Step
@@ -34,6 +35,8 @@ from flux_pipeline.wiro.client import Wiro
 from flux_pipeline.wiro.echo import Shape, keys_of
 from flux_pipeline.wiro.http import Http
 
+_STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_END_AFTER = 6.5  # seconds after the first signal
 _STATE = Path(".flux-pipeline")  # what a rehearsal's server remembers, in the directory that the command runs in
 
 
@@ -82,8 +85,26 @@ def carry_out(project: Project, policy: Policy, show: Show, frozen: Path | None)
                 moment(),
             )
             outcome = asyncio.run(_run(engine, access, lockfile, files, show))
-        lockfile.rewrite()
+        _rest(lockfile)
     return outcome
+
+
+def _rest(lockfile: Lockfile) -> None:
+    """Leave the lockfile in its resting form, and say where the task ids are that it could not take."""
+    for line in lockfile.unwritten:
+        click.echo(line.decode(), err=True, nl=False)
+    if lockfile.unwritten:
+        place = lockfile.emergency
+        where = (
+            f"they are in {place}: `flux-pipeline merge {lockfile.path} {place} -o {lockfile.path}` brings them back"
+        )
+        click.echo(
+            f"task ids that {lockfile.path} could not take are above; {where if place else 'keep them'}", err=True
+        )
+    try:
+        lockfile.rewrite()
+    except DiskError as error:
+        click.echo(f"note: the lockfile is whole but could not be tidied: {error}", err=True)
 
 
 def _given(project: Project, credentials: Credentials) -> Given:
@@ -117,21 +138,33 @@ async def _run(engine: Engine, access: Access, lockfile: Lockfile, files: Files,
 def _signals(runner: Runner) -> Iterator[None]:
     """Let the first signal end the run in order; the second one ends the program, which is as safe, only ruder."""
     loop = asyncio.get_running_loop()
+    caught = [one for one in _STOPPING if signal.getsignal(one) is not signal.SIG_IGN]
 
     def stop(number: signal.Signals) -> None:
-        for caught in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(caught)
-            signal.signal(caught, lambda received, _: os._exit(128 + received))
-        click.echo("stopping: waiting at most 5 s for answers to what was already sent; again to stop now", err=True)
+        for one in caught:
+            loop.remove_signal_handler(one)
+            signal.signal(one, lambda received, _: os._exit(128 + received))
+        _last_resort(128 + number)
+        with contextlib.suppress(OSError):  # the terminal may be gone
+            click.echo(
+                "stopping: waiting at most 5 s for answers to what was already sent; again to stop now", err=True
+            )
         runner.interrupt(128 + number)
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in caught:
         loop.add_signal_handler(number, stop, number)
     try:
         yield
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in caught:
             loop.remove_signal_handler(number)
+
+
+def _last_resort(exit_code: int) -> None:
+    """End the program in time whatever still runs in it: everything that counts is on disk."""
+    timer = threading.Timer(_END_AFTER, os._exit, (exit_code,))
+    timer.daemon = True
+    timer.start()
 
 
 @contextmanager

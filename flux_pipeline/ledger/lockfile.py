@@ -16,126 +16,27 @@ import stat
 import time
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-import orjson
 from filelock import FileLock, Timeout
 
-from flux_pipeline.errors import DiskError, LockfileDamaged, LockfileError, LockfileForeign, LockfileHeld
-from flux_pipeline.ledger.facts import Submission, from_line, to_lines
-from flux_pipeline.ledger.history import History, fold
+from flux_pipeline.errors import DiskError, LockfileError, LockfileForeign, LockfileHeld
+from flux_pipeline.ledger import emergency
+from flux_pipeline.ledger.contents import HEADER, VERSION, Contents, read, whole
+from flux_pipeline.ledger.facts import Submission, to_lines
+from flux_pipeline.ledger.history import fold
 
-VERSION = 1
-_HEADER = "flux_pipeline_lock"
-_BOM = b"\xef\xbb\xbf"
-_CONFLICT = (b"<<<<<<<", b"=======", b">>>>>>>", b"|||||||")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Contents:
-    """What a lockfile says. `torn` is an unfinished last line, as bytes; `sound` is the length before it."""
-
-    endpoint: str
-    history: History
-    torn: bytes = b""
-    sound: int = 0
-
-
-def read(path: Path) -> Contents | None:
-    """Read a lockfile without holding it; None where there is none.
-
-    Raises:
-        LockfileDamaged: a line cannot be trusted; the message names it and the way out.
-        LockfileForeign: the file is of a newer version.
-    """
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise _not_a_file(path, error) from error
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise LockfileDamaged(f"{path} is not a regular file; move it away, or name another with --lockfile")
-    with os.fdopen(descriptor, "rb") as file:
-        return parse(file.read(), path)
-
-
-def parse(data: bytes, path: Path) -> Contents:
-    """Read a lockfile's bytes; `path` is for the messages."""
-    lines = data.removeprefix(_BOM).split(b"\n")
-    torn = lines.pop()
-    if not lines:
-        raise _damaged(path, 1, "the header is missing or cut off")
-    endpoint = _header(lines[0], path)
-    facts = [_fact(line, number, path) for number, line in enumerate(lines[1:], start=2) if line.strip()]
-    if torn and (whole := _whole(torn)):
-        facts.append(whole)  # only its line end is missing: it says something true, and a task id is never dropped
-    elif _whole(torn[:-1]):
-        raise _damaged(path, len(lines) + 1, "the line end was changed")  # a torn write is the beginning of a line
-    history = _fold(facts, path)
-    return Contents(endpoint=endpoint, history=history, torn=torn, sound=len(data) - len(torn))
-
-
-def _header(line: bytes, path: Path) -> str:
-    try:
-        header = orjson.loads(line)
-        version, endpoint = header[_HEADER], header["endpoint"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise _damaged(path, 1, _conflict(line) or "this is not the header of a lockfile") from error
-    if not isinstance(version, int) or version < 1 or not isinstance(endpoint, str):
-        raise _damaged(path, 1, "this is not the header of a lockfile")
-    if version > VERSION:
-        raise LockfileForeign(
-            f"{path} was written by a newer version (format {version}; this one reads {VERSION}): upgrade flux-pipeline"
-        )
-    return endpoint
-
-
-def _fact(line: bytes, number: int, path: Path) -> Submission:
-    try:
-        return from_line(line)
-    except ValueError as error:
-        raise _damaged(path, number, _conflict(line) or f"the line {error}") from error
-
-
-def _whole(torn: bytes) -> Submission | None:
-    with suppress(ValueError):
-        return from_line(torn)
-    return None
-
-
-def _fold(facts: list[Submission], path: Path) -> History:
-    try:
-        return fold(facts)
-    except ValueError as error:
-        raise LockfileDamaged(f"{path}: {error}; {_WAY_OUT}") from error
-
-
-_WAY_OUT = "restore the file from version control, or merge sound copies with `flux-pipeline merge`; nothing was sent"
-
-
-def _conflict(line: bytes) -> str | None:
-    return "conflict markers of a git merge" if line.startswith(_CONFLICT) else None
-
-
-def _damaged(path: Path, number: int, what: str) -> LockfileDamaged:
-    return LockfileDamaged(f"{path}:{number}: {what}; {_WAY_OUT}")
-
-
-def _not_a_file(path: Path, error: OSError) -> LockfileError:
-    if error.errno == errno.ELOOP:
-        return LockfileDamaged(f"{path} is a symbolic link; name the file that it points to with --lockfile")
-    return LockfileError(f"{path} cannot be read: {error.strerror}")
+_BALLAST_BYTES = 64 << 10
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Lockfile:
     """The one writer of a lockfile, for as long as it is open.
 
-    Use it as a context manager. After one failed write or fsync it refuses every further one: the kernel may already
-    have dropped the pages, so that a second, successful fsync would prove nothing.
+    Use it as a context manager. After one failed fsync it refuses every further write: the kernel may already have
+    dropped the pages, so that a second, successful fsync would prove nothing. A ballast beside it keeps room on a full
+    disk for the last task ids.
     """
 
     def __init__(self, path: Path, endpoint: str) -> None:
@@ -149,7 +50,11 @@ class Lockfile:
         """
         self.path = path
         self.torn: Path | None = None
+        self.trouble: str | None = None  # why nothing more may be submitted although everything is durable so far
+        self.unwritten: list[bytes] = []  # lines with task ids that the file does not have
+        self.emergency: Path | None = None  # where those lines are instead
         self._broken: str | None = None
+        self._ballast = path.with_name(f"{path.name}.ballast")
         self._descriptor = -1
         self._lock = _hold(path)
         try:
@@ -161,6 +66,7 @@ class Lockfile:
             self._endpoint = endpoint
             if contents.torn:
                 self._set_aside(contents.torn)
+            _fill(self._ballast)
         except OSError as error:
             self.close()
             raise _disk(path, error) from error
@@ -177,27 +83,52 @@ class Lockfile:
     def append(self, facts: Iterable[Submission]) -> None:
         """Write the facts and return once they are durable.
 
+        When the disk is full, the ballast is given up for them, and `trouble` says so: they are safe, but nothing more
+        may be submitted. When they cannot be made durable, those that name a task go to an emergency file.
+
         Raises:
-            DiskError: they are not, and nothing further may be submitted.
+            DiskError: they are not durable, and nothing further may be submitted.
             LockfileError: the file was replaced or changed by somebody else.
         """
         facts = tuple(facts)
-        if self._broken is not None:
-            raise DiskError(self._broken)
         try:
-            self._unchanged()
-            self._write(b"".join(map(to_lines, facts)))
-            os.fsync(self._descriptor)
-        except OSError as error:
-            failure = _disk(self.path, error)
+            self._make_durable(b"".join(map(to_lines, facts)))
+        except (OSError, LockfileError, DiskError) as error:
+            failure = _disk(self.path, error) if isinstance(error, OSError) else error
             self._broken = str(failure)
+            self._save_elsewhere(facts)
             raise failure from error
-        except LockfileError as error:
-            self._broken = str(error)
-            raise
         for fact in facts:
             known = self._submissions.get(fact.id)
             self._submissions[fact.id] = fact if known is None else known.join(fact)
+
+    def _make_durable(self, data: bytes) -> None:
+        if self._broken is not None:
+            raise DiskError(self._broken)
+        self._unchanged()
+        try:
+            self._write(data)
+        except OSError as error:
+            if error.errno not in _FULL or not self._give_up_ballast():
+                raise
+            self.trouble = str(_disk(self.path, error))
+            self._write(data)
+        os.fsync(self._descriptor)
+
+    def _give_up_ballast(self) -> bool:
+        try:
+            self._ballast.unlink()
+        except OSError:
+            return False
+        return True
+
+    def _save_elsewhere(self, facts: Iterable[Submission]) -> None:
+        lines = [to_lines(fact) for fact in facts if fact.tasks]
+        self.unwritten += lines
+        if lines:
+            self.emergency = emergency.save(
+                self.path.name, _header_line(self._endpoint), self.unwritten, self.emergency
+            )
 
     def rewrite(self) -> None:
         """Bring the file into its resting form: sorted, one line per submission.
@@ -226,6 +157,8 @@ class Lockfile:
         descriptor, self._descriptor = self._descriptor, -1
         with suppress(OSError):
             os.close(descriptor)
+        with suppress(OSError):
+            self._ballast.unlink()
         self._lock.release()
 
     def _write(self, data: bytes) -> None:
@@ -245,7 +178,7 @@ class Lockfile:
             raise LockfileError(f"{self.path} was replaced or changed during the run; nothing more is submitted")
 
     def _set_aside(self, torn: bytes) -> None:
-        if _whole(torn):
+        if whole(torn):
             os.write(self._descriptor, b"\n")
             self._size += len(torn) + 1
         else:
@@ -299,7 +232,7 @@ def _open(path: Path, endpoint: str) -> Contents:
 
 
 def _header_line(endpoint: str) -> bytes:
-    return json.dumps({_HEADER: VERSION, "endpoint": endpoint}).encode() + b"\n"
+    return json.dumps({HEADER: VERSION, "endpoint": endpoint}).encode() + b"\n"
 
 
 def _create(path: Path, endpoint: str) -> None:
@@ -310,6 +243,13 @@ def _create(path: Path, endpoint: str) -> None:
     finally:
         temporary.unlink()
     _sync_folder(path)
+
+
+def _fill(ballast: Path) -> None:
+    with ballast.open("wb") as file:
+        file.write(secrets.token_bytes(_BALLAST_BYTES))  # so that no file system stores it for less
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _write_beside(path: Path, data: bytes, mode: int) -> Path:

@@ -109,10 +109,10 @@ class Engine:
     def done(self) -> bool:
         """Whether there is nothing left to wait for."""
         board = self._board
-        if self._broken:
-            return not board.stages[Stage.POSTING] or self._answers_overdue()
         if board.writing:
             return False
+        if self._broken:
+            return not board.stages[Stage.POSTING] or self._answers_overdue()
         if board.stop is not None and board.stop.hard:
             return not board.stages[Stage.POSTING] or self._answers_overdue()
         if self._reconcile.pending:
@@ -140,11 +140,11 @@ class Engine:
 
     def wakeup(self) -> float | None:
         """Return the tick at which something is to be done without an event, None when there is no such thing."""
-        board = self._board
-        times = [board.moved + _STILL_AT_MOST, self._deadline, self._grace_ends]
-        if not self._stopping:
-            times += [self._submitting.wakeup(), self._reconcile.wakeup()]
-            times += [self._following.wakeup() if self._asking else None]
+        if self._stopping:  # the deadline may be over; what a stop waits for comes as an event, or not in time
+            return None if self._answers_overdue() else self._grace_ends
+        times = [self._board.moved + _STILL_AT_MOST, self._deadline]
+        times += [self._submitting.wakeup(), self._reconcile.wakeup()]
+        times += [self._following.wakeup() if self._asking else None]
         return min((time for time in times if time is not None), default=None)
 
     def outcome(self, seconds: float) -> Outcome:
@@ -204,8 +204,9 @@ class Engine:
                 self._following.fetched(event)
             case Copied():
                 self._following.copied(event)
-            case Broke(reason=reason, exit_code=code):
+            case Broke(reason=reason, exit_code=code, unwritten=unwritten):
                 self._broken = True
+                board.writing -= unwritten
                 board.halt(code, reason, hard=True, rank=5)
             case Interrupted(exit_code=code):
                 board.halt(code, "stopped by a signal", hard=True, rank=4)

@@ -165,10 +165,11 @@ class Copied:
 
 @dataclass(frozen=True, slots=True)
 class Broke:
-    """The disk or the lockfile failed: nothing more may be submitted."""
+    """The disk or the lockfile failed: nothing more may be submitted. `unwritten` facts will never be reported."""
 
     reason: str
     exit_code: int
+    unwritten: int = 0
 
 
 @dataclass(frozen=True, slots=True)

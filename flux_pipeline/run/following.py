@@ -96,7 +96,7 @@ class Following:
             if job is None or job.stage is not Stage.FOLLOWING:
                 continue
             if isinstance(task.verdict(), Running):
-                self.polls.running(task.id, now)
+                self.polls.listed_running(task.id, now)
             else:
                 self.polls.ask_now(task.id)
         if isinstance(event.outcome, Unread):

@@ -11,7 +11,8 @@ _FIRST_GUESS = 0.5  # seconds that a task is taken to need until one has been se
 _SHORTEST = 0.15
 _LONGEST = 10.0
 _GROWTH = 1.4
-_MANY = 6  # from so many tasks due at once, a page of the list is cheaper than their details
+_MANY = 8  # from so many tasks on, pages of the list are cheaper than the tasks' details
+_BEAT = 0.2  # seconds at least from one sweep of the list to the next
 _PAGE = 100
 _PARALLEL = 16
 
@@ -41,7 +42,8 @@ class Polls:
     """The tasks that are followed, and the reads that are under way for them.
 
     The first look at a task comes near the time at which tasks have been ending, learned as they do; then the pauses
-    grow. When many are due, a page of the list tells of a hundred at once, and only what ended is asked in detail.
+    grow. When many are watched, a page of the list tells of a hundred at once: looks that are nearly due are taken
+    together, on a beat, and only what ended is asked in detail.
     """
 
     pace: Pace
@@ -49,6 +51,7 @@ class Polls:
     _heap: list[tuple[float, str]] = field(default_factory=list)
     _urgent: dict[str, None] = field(default_factory=dict)
     _sweep: _Sweep | None = None
+    _next_sweep: float = 0.0
     _under_way: int = 0
     _expected: float = _FIRST_GUESS
     _reads: int = 0
@@ -85,6 +88,11 @@ class Polls:
             watched.pause = min(watched.pause * _GROWTH, max(_LONGEST, self._expected / 4))
             heapq.heappush(self._heap, (watched.due, task))
 
+    def listed_running(self, task: str, now: float) -> None:
+        """Note that the list shows a task as running; one that was not due yet keeps its time."""
+        if self._sweep is not None and task in self._sweep.wanted:
+            self.running(task, now)
+
     def answered(self, task: str | None) -> None:
         """Note that a read has come back: the Detail of `task`, or a page of the list."""
         self._under_way -= 1
@@ -111,14 +119,15 @@ class Polls:
 
     def next_reads(self, now: float) -> tuple[tuple[str, ...], bool]:
         """Return the tasks whose detail is to be asked now, and whether a sweep of the list is to begin."""
-        due = self._due(now) if self._sweep is None else []
-        sweep = len(due) >= _MANY and self._free(now)
-        if sweep:
-            self._sweep = _Sweep(set(due), pages=len(self._watched) // _PAGE + 2)
+        sweep = False
+        if len(self._watched) < _MANY:
+            self._urgent.update(dict.fromkeys(self._due(now)))
+        elif self._sweep is None and self._next_sweep <= now and self._free(now) and self._due(now):
+            sweep = True
+            nearly = {one.task for one in self._watched.values() if one.due <= now + one.pause / 2 and not one.asked}
+            self._sweep = _Sweep(nearly - self._urgent.keys(), pages=len(self._watched) // _PAGE + 2)
+            self._next_sweep = now + max(_BEAT, self._expected / 8)
             self._begin_read(now)
-        else:
-            for task in due:
-                self._urgent[task] = None
         asked = []
         while self._urgent and self._free(now):
             task = next(iter(self._urgent))
@@ -132,13 +141,16 @@ class Polls:
         """Return when there is something to ask, as far as that is known."""
         if self._under_way >= _PARALLEL:
             return None
+        at = self.pace.at(now) or now
         if self._urgent:
-            return self.pace.at(now)
+            return at
         if self._sweep is not None:
             return None
         while self._heap and not self._current(*self._heap[0]):
             heapq.heappop(self._heap)
-        return self._heap[0][0] if self._heap else None
+        if not self._heap:
+            return None
+        return max(at, self._heap[0][0], 0.0 if len(self._watched) < _MANY else self._next_sweep)
 
     def _due(self, now: float) -> list[str]:
         due = []

@@ -6,10 +6,11 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Coroutine, Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Protocol, assert_never
 
-from flux_pipeline.errors import FluxError, StoppedError
+from flux_pipeline.errors import DiskError, FluxError, StoppedError
 from flux_pipeline.ledger.facts import FileFact, Submission
 from flux_pipeline.ledger.keys import Render
 from flux_pipeline.run.engine import Engine
@@ -53,7 +54,10 @@ class Service(Protocol):
 
 
 class Ledger(Protocol):
-    """Where facts become durable; `append` blocks until they are."""
+    """Where facts become durable; `append` blocks until they are. `trouble` says why nothing more may be submitted."""
+
+    @property
+    def trouble(self) -> str | None: ...
 
     def append(self, facts: Iterable[Submission]) -> None: ...
 
@@ -161,8 +165,10 @@ class Runner:
             try:
                 await asyncio.to_thread(self._ledger.append, facts)
             except Exception as error:  # noqa: BLE001 -- a writer that dies in silence would hang the run
-                self._events.put_nowait(_broke(error))
+                self._events.put_nowait(replace(_broke(error), unwritten=len(facts)))
             else:
+                if self._ledger.trouble is not None:
+                    self._events.put_nowait(Broke(self._ledger.trouble, DiskError.exit_code))
                 for fact in facts:
                     self._events.put_nowait(Written(fact))
 

@@ -40,7 +40,8 @@ class Slots:
 
     def full(self, allowed: int | None, active: int, now: float) -> None:
         """Note that the account takes no more: `allowed` at once, if it said so, with `active` of ours."""
-        self._needed = min(self._needed * 2, 64) if self.limit <= (allowed or active) + 1 else 1
+        if active < self.limit:  # else it was sent before the limit fell, and was no attempt to raise it
+            self._needed = min(self._needed * 2, 64) if self.limit <= (allowed or active) + 1 else 1
         self.limit = max(1, min(self.limit, allowed or active or 1, self.most))
         self.full_since = now if self.full_since is None else self.full_since
         self.full_until = now + _FULL_FOR
