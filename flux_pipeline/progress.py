@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
+from decimal import Decimal
 from typing import NoReturn, Protocol, TextIO
 
 from tqdm import tqdm
@@ -26,10 +27,16 @@ class Glance(Protocol):
     def failed(self) -> int: ...
 
     @property
+    def doubtful(self) -> int: ...
+
+    @property
     def running(self) -> int: ...
 
     @property
-    def charged(self) -> object: ...
+    def charged(self) -> Decimal: ...
+
+    @property
+    def note(self) -> str: ...
 
 
 class Bar:
@@ -55,12 +62,12 @@ class Bar:
                 dynamic_ncols=True,
                 leave=False,
             )
-        ended = glance.saved + glance.failed
+        ended = glance.saved + glance.failed + glance.doubtful
         now = time.monotonic()
         if now - self._drawn < _REDRAW and ended < glance.renders:
             return
         self._drawn = now
-        bar.set_postfix_str(_tally(glance), refresh=False)
+        bar.set_postfix_str(f"{_tally(glance)} {glance.note[:60]}".rstrip(), refresh=False)
         bar.update(ended - bar.n)
         bar.refresh()
 
@@ -77,18 +84,25 @@ class Lines:
         self._stream = stream
         self._said_at = time.monotonic()
         self._said = -1
+        self._noted = ""
 
     def __call__(self, glance: Glance) -> None:
-        ended = glance.saved + glance.failed
+        ended = glance.saved + glance.failed + glance.doubtful
         if self._said < 0:
             self._said = ended
+        if glance.note and glance.note != self._noted:
+            self._print(glance.note)
+        self._noted = glance.note
         now = time.monotonic()
         moved = ended - self._said >= max(glance.renders * _EVERY_SHARE, 1)
         if not moved and now - self._said_at < _EVERY_SECONDS:
             return
         self._said, self._said_at = ended, now
+        self._print(f"{ended}/{glance.renders} pictures, {_tally(glance)}")
+
+    def _print(self, line: str) -> None:
         with suppress(OSError):  # whoever watched is gone; the run goes on
-            print(f"{ended}/{glance.renders} pictures, {_tally(glance)}", file=self._stream, flush=True)
+            print(line, file=self._stream, flush=True)
 
     def close(self) -> None:
         """Nothing is left open."""
@@ -112,4 +126,5 @@ def watch(stream: TextIO, *, wanted: bool) -> Bar | Lines | Silence:
 
 
 def _tally(glance: Glance) -> str:
-    return f"{glance.running} running, {glance.failed} failed, ${glance.charged}"
+    doubtful = f", {glance.doubtful} doubtful" if glance.doubtful else ""
+    return f"{glance.running} running, {glance.failed} failed{doubtful}, ${glance.charged:.2f}"

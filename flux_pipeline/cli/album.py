@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from flux_pipeline.files.image import Expect, Picture, Rejected
 from flux_pipeline.files.save import Files, TooLargeError
@@ -16,11 +16,15 @@ from flux_pipeline.wiro.tasks import Output
 
 
 class Album:
-    """Fetches, checks and copies pictures below one root."""
+    """Fetches, checks and copies pictures below one root.
 
-    def __init__(self, files: Files, wiro: Wiro) -> None:
+    `hurry` ends checks that are going on, for a run that ends and cannot wait for them.
+    """
+
+    def __init__(self, files: Files, wiro: Wiro, hurry: Callable[[], None] = lambda: None) -> None:
         self._files = files
         self._wiro = wiro
+        self._hurry = hurry
 
     async def fetch(
         self, render: Render, output: Output, paths: tuple[str, ...], known: frozenset[str]
@@ -31,10 +35,14 @@ class Album:
             try:
                 failure = await self._wiro.download(output.url, part, output.size)
             except TooLargeError as error:
-                return Unfit(str(error))
+                return Undelivered(reason=str(error))
             if failure is not None:
                 return failure
-            verdict = await asyncio.to_thread(part.finish, expected(render, output), ours=known)
+            try:
+                verdict = await asyncio.to_thread(part.finish, expected(render, output), ours=known)
+            except asyncio.CancelledError:
+                self._hurry()
+                raise
         if isinstance(verdict, Rejected):
             return Unfit(f"{first} {verdict.reason}")
         fact = _fact(verdict)

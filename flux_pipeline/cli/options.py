@@ -61,11 +61,17 @@ simulate = flag("--simulate", is_flag=True, help="Rehearse against a local simul
 output_dir = flag(
     "--output-dir", type=PATH, default=Path(), help="Put pictures below this directory.", show_default=False
 )
-max_cells = flag("--max-cells", type=click.IntRange(min=1), help="Refuse a manifest with more cells than this.")
+max_cells = flag(
+    "--max-cells", type=click.IntRange(min=1), metavar="N", help="Refuse a manifest with more cells than this."
+)
 select = flag("--select", multiple=True, metavar="GLOB", help="Only cells whose id matches; may be repeated.")
 limit = flag("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N cells.")
 shard = flag("--shard", type=Shard(), help="Only the I-th of N parts of the renders.")
-grace = flag("--grace", type=Parsed("duration", "parse_duration"), help="How long to look for an unclear submission.")
+grace = flag(
+    "--grace",
+    type=Parsed("duration", "parse_duration"),
+    help="How long an unclear submission may still arrive; 120s unless said.",
+)
 
 
 def together(*options: Callable[[Any], Any]) -> Callable[[F], F]:

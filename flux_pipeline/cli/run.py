@@ -18,12 +18,19 @@ if TYPE_CHECKING:
 
 @click.command()
 @options.scope
-@options.flag("--rate", type=options.Parsed("rate", "parse_rate"), help="Submissions per time, such as 5/s.")
-@options.flag("--concurrency", type=click.IntRange(min=1), metavar="N", help="Active tasks at any time.")
+@options.flag("--rate", type=options.Parsed("rate", "parse_rate"), help="Submissions per time; 5/s unless said.")
+@options.flag(
+    "--concurrency", type=click.IntRange(min=1), metavar="N", help="Active tasks at any time; 10 unless said."
+)
 @options.flag(
     "--max-cost", type=options.Parsed("dollars", "parse_money"), help="Stop before this many dollars are passed."
 )
-@options.flag("--retries", type=click.IntRange(min=0), metavar="N", help="Further tries of a render whose task failed.")
+@options.flag(
+    "--retries",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Further tries of a render whose task failed; 1 unless said.",
+)
 @options.flag("--timeout", type=options.Parsed("duration", "parse_timeout"), help="Stop after this time, such as 30m.")
 @options.grace
 @options.flag("--fail-fast", is_flag=True, help="Submit nothing more after the first failure.")

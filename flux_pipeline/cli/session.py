@@ -20,6 +20,7 @@ import orjson
 
 from flux_pipeline.cli.album import Album
 from flux_pipeline.cli.project import Project
+from flux_pipeline.cli.service import Access, opened, shapes_of
 from flux_pipeline.errors import DiskError, PlanMismatch, UsageError
 from flux_pipeline.files.save import Files
 from flux_pipeline.ledger.lockfile import Lockfile
@@ -30,14 +31,13 @@ from flux_pipeline.run.engine import Engine, Given
 from flux_pipeline.run.jobs import Policy
 from flux_pipeline.run.outcome import Outcome
 from flux_pipeline.run.runner import Runner, moment
-from flux_pipeline.wiro.auth import Credentials, Secret
+from flux_pipeline.wiro.auth import Credentials
 from flux_pipeline.wiro.client import Wiro
-from flux_pipeline.wiro.echo import Shape, keys_of
+from flux_pipeline.wiro.echo import keys_of
 from flux_pipeline.wiro.http import Http
 
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _END_AFTER = 6.5  # seconds after the first signal
-_STATE = Path(".flux-pipeline")  # what a rehearsal's server remembers, in the directory that the command runs in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,14 +46,6 @@ class Show:
 
     progress: bool
     quiet: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Access:
-    """Where the service is, and who asks."""
-
-    url: str
-    credentials: Credentials
 
 
 def carry_out(project: Project, policy: Policy, show: Show, frozen: Path | None) -> Outcome:
@@ -76,7 +68,7 @@ def carry_out(project: Project, policy: Policy, show: Show, frozen: Path | None)
         if not show.quiet:
             click.echo(text.summed(plan), err=True)
         _prepare(files, plan)
-        with _service(endpoint, credentials) as access:
+        with opened(endpoint, credentials) as access:
             engine = Engine(
                 plan,
                 lockfile.history,
@@ -108,8 +100,7 @@ def _rest(lockfile: Lockfile) -> None:
 
 
 def _given(project: Project, credentials: Credentials) -> Given:
-    models = ((name, project.schemas.model(name)) for name in sorted(project.models()))
-    shapes = tuple(Shape(model=name, types=one.types, defaults=one.defaults) for name, one in models if one)
+    shapes = shapes_of(project.schemas, project.models())
     return Given(
         ids=iter(lambda: secrets.token_hex(16), ""),
         jitter=random.random,
@@ -165,21 +156,6 @@ def _last_resort(exit_code: int) -> None:
     timer = threading.Timer(_END_AFTER, os._exit, (exit_code,))
     timer.daemon = True
     timer.start()
-
-
-@contextmanager
-def _service(endpoint: str, credentials: Credentials | None) -> Iterator[Access]:
-    if credentials is not None:
-        yield Access(url=endpoint, credentials=credentials)
-        return
-    from flux_pipeline.simulator.server import REHEARSAL_BALANCE, Settings, Simulator, SimulatorThread
-
-    _STATE.mkdir(exist_ok=True)
-    (_STATE / ".gitignore").write_text("*\n")
-    key = Secret("rehearsal")  # no secret at all, but the same account in every rehearsal
-    simulator = Simulator(Settings(api_key=key.reveal(), balance=REHEARSAL_BALANCE), _STATE / "simulator.sqlite3")
-    with contextlib.closing(simulator), SimulatorThread(simulator) as server:
-        yield Access(url=server.base_url, credentials=Credentials(key))
 
 
 def _compare(frozen: Path, plan: Plan) -> None:

@@ -31,6 +31,7 @@ def command(
 ) -> None:
     """Serve the Wiro API on loopback until interrupted, with real pictures and a ledger of what was charged.
 
+    A fault is such as {on: run, what: lost_answer, nth: [2]}; a wrong one shows the names that there are.
     Any key is accepted; with WIRO_API_KEY set only that one, and with WIRO_API_SECRET requests have to be signed.
     """
     from flux_pipeline.simulator.server import Settings, Simulator, serve
@@ -58,11 +59,14 @@ def command(
 
 def _faults(path: Path) -> Faults:
     from flux_pipeline.cli.project import read_source
-    from flux_pipeline.errors import ManifestError
+    from flux_pipeline.errors import ManifestError, UsageError
     from flux_pipeline.manifest.yaml_text import parse
     from flux_pipeline.simulator.faults import Faults
 
     document = parse(read_source(path), file=str(path))
     if document.problems:
         raise ManifestError(tuple(document.problems))
-    return Faults.from_data(document.data)
+    try:
+        return Faults.from_data(document.data)
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from error

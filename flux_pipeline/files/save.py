@@ -21,10 +21,12 @@ from flux_pipeline.files.image import Expect, Picture, Rejected, inspect
 from flux_pipeline.files.walk import LIMIT_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from flux_pipeline.files.ground import Found, Obstacle
+
+    Inspect = Callable[[Path, Expect], Picture | Rejected]
 
 
 class TooLargeError(FluxError):
@@ -32,10 +34,14 @@ class TooLargeError(FluxError):
 
 
 class Files:
-    """The pictures below one root; paths are relative to it and use `/`. May be shared by threads."""
+    """The pictures below one root; paths are relative to it and use `/`. May be shared by threads.
 
-    def __init__(self, root: Path) -> None:
+    `inspect` judges what is to be saved; `checker.Checker` does it in a process of its own.
+    """
+
+    def __init__(self, root: Path, inspect: Inspect = inspect) -> None:
         self._tree = Tree(root)
+        self._inspect = inspect
 
     def survey(self, paths: Iterable[str]) -> dict[str, Found | Obstacle]:
         """Hash what is there; a path with nothing there is not in the answer, and nothing but files is read."""
@@ -51,7 +57,7 @@ class Files:
 
     def part(self, path: str) -> Part:
         """Begin a picture: folders are made, and a temporary file in the right one is open."""
-        return Part(self._tree, path)
+        return Part(self._tree, path, self._inspect)
 
     def copy(
         self, moves: Iterable[tuple[str, str]], known: Mapping[str, Picture], *, ours: frozenset[str] = frozenset()
@@ -74,8 +80,9 @@ class Part:
     `kept` and `rejected` name the files (relative to the root) that `finish` put aside.
     """
 
-    def __init__(self, tree: Tree, path: str) -> None:
+    def __init__(self, tree: Tree, path: str, inspect: Inspect) -> None:
         self._tree = tree
+        self._inspect = inspect
         self._path = path
         self._folders, self._name = split(path)
         self._temporary = names.part(self._name)
@@ -130,7 +137,7 @@ class Part:
         file is kept beside as `….kept-N`. A folder, a link or a pipe in the way is a DiskError.
         """
         with self._in_use():
-            verdict = inspect(self._tree.path(self._folders, self._temporary), expect)
+            verdict = self._inspect(self._tree.path(self._folders, self._temporary), expect)
             if isinstance(verdict, Picture) and verdict.sha256 != self._hash.hexdigest():
                 verdict = Rejected("was changed on the disk while it was being saved")
             os.fsync(self._file)

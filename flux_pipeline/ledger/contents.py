@@ -18,7 +18,7 @@ from flux_pipeline.ledger.history import History, fold
 VERSION = 1
 HEADER = "flux_pipeline_lock"
 _BOM = b"\xef\xbb\xbf"
-_CONFLICT = (b"<<<<<<<", b"=======", b">>>>>>>", b"|||||||")
+CONFLICT = (b"<<<<<<<", b"=======", b">>>>>>>", b"|||||||")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +38,16 @@ def read(path: Path) -> Contents | None:
         LockfileDamaged: a line cannot be trusted; the message names it and the way out.
         LockfileForeign: the file is of a newer version.
     """
+    data = read_bytes(path)
+    return None if data is None else parse(data, path)
+
+
+def read_bytes(path: Path) -> bytes | None:
+    """Return a lockfile's bytes as they are, None where there is no file.
+
+    Raises:
+        LockfileError: it is no regular file, or cannot be read.
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -48,7 +58,7 @@ def read(path: Path) -> Contents | None:
         os.close(descriptor)
         raise LockfileDamaged(f"{path} is not a regular file; move it away, or name another with --lockfile")
     with os.fdopen(descriptor, "rb") as file:
-        return parse(file.read(), path)
+        return file.read()
 
 
 def parse(data: bytes, path: Path) -> Contents:
@@ -107,7 +117,7 @@ _WAY_OUT = "restore the file from version control, or merge sound copies with `f
 
 
 def _conflict(line: bytes) -> str | None:
-    return "conflict markers of a git merge" if line.startswith(_CONFLICT) else None
+    return "conflict markers of a git merge" if line.startswith(CONFLICT) else None
 
 
 def _damaged(path: Path, number: int, what: str) -> LockfileDamaged:

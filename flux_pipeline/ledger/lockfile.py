@@ -14,8 +14,8 @@ import secrets
 import socket
 import stat
 import time
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
@@ -138,8 +138,7 @@ class Lockfile:
         """
         if self._broken is not None:
             return
-        ordered = sorted(self._submissions.values(), key=lambda one: (one.cell or "", one.intended_at or "", one.id))
-        data = _header_line(self._endpoint) + b"".join(map(to_lines, ordered))
+        data = _at_rest(self._endpoint, self._submissions.values())
         try:
             self._unchanged()
             if self._size == len(data) and self.path.read_bytes() == data:
@@ -152,6 +151,15 @@ class Lockfile:
             self._descriptor, self._size = fresh, len(data)
         except OSError as error:
             raise _disk(self.path, error) from error
+
+    def keep(self, submissions: Iterable[Submission]) -> None:
+        """Rewrite the file with these submissions and no others; for those that nobody wants any more.
+
+        Raises:
+            DiskError: the old file stays as it is.
+        """
+        self._submissions = {one.id: one for one in submissions}
+        self.rewrite()
 
     def close(self) -> None:
         descriptor, self._descriptor = self._descriptor, -1
@@ -182,12 +190,52 @@ class Lockfile:
             os.write(self._descriptor, b"\n")
             self._size += len(torn) + 1
         else:
-            self.torn = _free_name(self.path)
-            with self.torn.open("xb") as file:
-                file.write(torn)
-                os.fsync(file.fileno())
+            self.torn = set_aside(self.path, torn)
             os.ftruncate(self._descriptor, self._size)
         os.fsync(self._descriptor)
+
+
+@contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Keep every run off a lockfile, whatever is in it and whether or not it exists.
+
+    Raises:
+        LockfileHeld: another run holds it.
+    """
+    lock = _hold(path)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def replace(path: Path, endpoint: str, submissions: Iterable[Submission]) -> None:
+    """Put a lockfile in its resting form in the place of whatever is at `path`, which the caller holds.
+
+    Raises:
+        DiskError: what was there is still there.
+    """
+    try:
+        mode = path.stat().st_mode if path.exists() else 0o644
+        temporary = _write_beside(path, _at_rest(endpoint, submissions), mode)
+        temporary.replace(path)
+        _sync_folder(path)
+    except OSError as error:
+        raise _disk(path, error) from error
+
+
+def set_aside(path: Path, torn: bytes) -> Path:
+    """Keep the bytes of an unfinished last line beside its lockfile."""
+    aside = _free_name(path)
+    with aside.open("xb") as file:
+        file.write(torn)
+        os.fsync(file.fileno())
+    return aside
+
+
+def _at_rest(endpoint: str, submissions: Iterable[Submission]) -> bytes:
+    ordered = sorted(submissions, key=lambda one: (one.cell or "", one.intended_at or "", one.id))
+    return _header_line(endpoint) + b"".join(map(to_lines, ordered))
 
 
 def _hold(path: Path) -> FileLock:

@@ -11,13 +11,14 @@ from flux_pipeline.ledger.history import History
 from flux_pipeline.manifest.cells import Cell
 from flux_pipeline.plan import Plan, Step
 from flux_pipeline.report.state import STATES, state_of
-from flux_pipeline.run.outcome import Outcome
+from flux_pipeline.run.outcome import Outcome, State
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 _MOST_FAILURES = 20
+_UNSAVED: tuple[State, ...] = ("failed", "doubtful", "pending")
 _NEXT = {
     3: "Once that is settled, run the same command again: it resumes.",
-    4: "Nothing unclear is paid for again. `flux-pipeline status` names the renders.",
+    4: "Nothing unclear is paid for again. Look at your tasks on Wiro, or run again with --resubmit-doubtful.",
     6: "Run the same command again: it resumes.",
     130: "Run the same command again: it resumes.",
     143: "Run the same command again: it resumes.",
@@ -57,7 +58,8 @@ def planned(plan: Plan) -> Iterator[str]:
 
 def summed(plan: Plan) -> str:
     """Return the plan in one sentence."""
-    counts = ", ".join(f"{count} to {step}" for step, count in plan.counts().items() if count)
+    words = {str(step): f"to {step}" for step in Step} | {str(Step.DOUBT): "in doubt"}
+    counts = ", ".join(f"{count} {words[step]}" for step, count in plan.counts().items() if count)
     unknown = sum(one.step is Step.SUBMIT and one.estimate is None for one in plan.renders)
     hedge = f", and {unknown} renders of unknown price" if unknown else ""
     return f"{len(plan.renders)} renders: {counts or 'nothing to do'}; about {money(plan.estimate())}{hedge}"
@@ -70,8 +72,7 @@ def status(plan: Plan, history: History) -> Iterator[str]:
     yield f"{money(history.spent())} spent, {money(history.reserved() - history.spent())} reserved"
     for one in plan.renders:
         if (state := state_of(one)) not in ("saved", "pending"):
-            task = f"  task {one.task}" if one.task else ""
-            yield f"{state:<9} {plain(one.cells[0])}{task}  {plain(one.reason)}"
+            yield f"{state:<9} {plain(one.cells[0])}  {plain(one.reason)}"
 
 
 def ran(outcome: Outcome) -> Iterator[str]:
@@ -97,10 +98,11 @@ def _done(outcome: Outcome) -> str:
         (session.downloaded, "downloaded"),
         (session.kept, "kept"),
     )
-    done = ", ".join(f"{count} {word}" for count, word in did if count) or "nothing to do"
-    nothing = "" if session.submitted else ", nothing submitted"
+    done = "".join(f"{count} {word}, " for count, word in did if count)
+    left = "".join(f"{count} {state}, " for state in _UNSAVED if (count := outcome.count(state)))
+    submitted = "" if session.submitted else "nothing submitted, "
     saved = outcome.count("saved")
     return (
-        f"{saved} of {len(outcome.ends)} pictures on disk: {done}{nothing}; "
+        f"{saved} of {len(outcome.ends)} pictures on disk: {(done + submitted + left).removesuffix(', ')}; "
         f"{money(outcome.charged)} this run, {money(outcome.spent)} in all, {outcome.seconds:.1f} s"
     )

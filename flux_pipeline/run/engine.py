@@ -86,7 +86,6 @@ class Engine:
             pace=Pace(policy.rate),
             slots=slots,
             ids=given.ids,
-            watermark=history.watermark(),
             jitter=given.jitter,
             account=given.account,
             ready=lambda: self._reconcile.looked,
@@ -99,6 +98,7 @@ class Engine:
             identify=given.identify,
             account=given.account,
             ids=lambda: next(given.ids),
+            room=self._submitting.room,
         )
         self._unclear = tuple(one for one in history.submissions.values() if one.unclear)
         self._deadline = None if policy.timeout is None else now.tick + policy.timeout
@@ -209,7 +209,7 @@ class Engine:
                 board.writing -= unwritten
                 board.halt(code, reason, hard=True, rank=5)
             case Interrupted(exit_code=code):
-                board.halt(code, "stopped by a signal", hard=True, rank=4)
+                board.halt(code, "a signal", hard=True, rank=4)
             case _:
                 assert_never(event)
 

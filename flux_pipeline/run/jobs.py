@@ -110,11 +110,14 @@ class Board:
     hold: float = 0.0  # no call before this moment
     moved: float = 0.0  # when a job last moved
     writing: int = 0
+    watermark: int = 0  # the highest task id seen, whoever's task it is
+    note: str = ""  # what the run waits for, if that is not a task
 
     @classmethod
     def of(cls, plan: Plan, history: History, policy: Policy, now: Moment) -> Board:
         jobs = {one.key: Job(plan=one, stage=_BEGIN[one.step], submission=_begun(one)) for one in plan.renders}
         board = cls(policy=policy, jobs=jobs, now=now, moved=now.tick, claimed=history.claimed())
+        board.watermark = history.watermark()
         for one in history.submissions.values():
             board.remember(one.files)
         for job in jobs.values():

@@ -42,22 +42,26 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """A run in a glance, in renders and dollars."""
+    """A run in a glance, in renders and dollars. `note` says what it waits for, if that is not a task."""
 
     renders: int
     saved: int
     failed: int
+    doubtful: int
     running: int
     charged: Decimal
+    note: str
 
 
 def snapshot(board: Board, charged: Decimal) -> Snapshot:
     return Snapshot(
         renders=len(board.jobs),
         saved=board.stages[Stage.SAVED],
-        failed=board.stages[Stage.FAILED] + board.stages[Stage.DOUBTFUL],
-        running=board.active() - board.stages[Stage.DOUBTFUL],
+        failed=board.stages[Stage.FAILED],
+        doubtful=board.stages[Stage.DOUBTFUL],
+        running=board.stages[Stage.FOLLOWING],
         charged=charged,
+        note=board.note,
     )
 
 

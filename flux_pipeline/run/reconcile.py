@@ -55,6 +55,7 @@ class Reconcile:
     identify: Identify
     account: str
     ids: Callable[[], str]
+    room: Callable[[], bool]  # a waiting render can be submitted
     looked: bool = False  # the list has been read once, so that nothing is submitted that is already there
     _cases: dict[str, Case] = field(default_factory=dict)
     _sweep: Sweep | None = None
@@ -120,6 +121,8 @@ class Reconcile:
 
     def _read(self) -> None:
         assert self._sweep is not None
+        count = len(self._cases)
+        self.board.note = f"looking for {count} unclear submission{'s' if count > 1 else ''}" if count else ""
         self._asked = True
         self.board.effects.append(AskList(self._sweep.start, "reconcile"))
 
@@ -140,6 +143,7 @@ class Reconcile:
     def _conclude(self, sweep: Sweep) -> None:
         self._sweep = None
         self._swept = True
+        self.board.watermark = max((self.board.watermark, *map(int, sweep.tasks)))
         self._adopt_all(sweep)
         self.looked = True
         self._judge_absence(sweep)
@@ -168,7 +172,7 @@ class Reconcile:
     def _candidates(self, sweep: Sweep, wanted: set[str]) -> dict[str, list[Task]]:
         found: dict[str, list[Task]] = {}
         for task in sweep.tasks.values():
-            if task.id in self.board.claimed or isinstance(task.verdict(), Failed | Cancelled):
+            if task.id in self.board.claimed or _free(task):
                 continue
             for key in self.identify(task) & wanted:
                 found.setdefault(key, []).append(task)
@@ -224,6 +228,8 @@ class Reconcile:
         for case in ripe:
             if control > case.watermark:
                 self._deny(case, f"{self._evidence(case)}; task {control} of ours was there")
+        if self._canary is not None and self._canary_shown(control):
+            self._canary = None  # what became unclear since needs another
         left = [case for case in ripe if case.submission.id in self._cases]
         if left and self._canary is None and not self._submitting():
             self._send_canary(left)
@@ -237,11 +243,15 @@ class Reconcile:
         ours = ((task, claimed[task.id]) for task in sweep.tasks.values() if task.id in claimed)
         return max((int(task.id) for task, key in ours if key in self.identify(task)), default=0)
 
+    def _canary_shown(self, control: int) -> bool:
+        """Say whether the list has shown the canary's task, so that one more picture at risk is not a second one."""
+        submission = self.board.jobs[self._canary or ""].submission
+        return submission is not None and submission.task is not None and control >= int(submission.task)
+
     def _submitting(self) -> bool:
         """Say whether other submissions are about to give a control, so that no canary is needed."""
         stages = self.board.stages
-        waiting = stages[Stage.WAITING] and self.board.policy.submit and self.board.stop is None
-        return bool(waiting or any(stages[one] for one in (Stage.INTENDING, Stage.POSTING, Stage.NAMING)))
+        return self.room() or any(stages[one] for one in (Stage.INTENDING, Stage.POSTING, Stage.NAMING))
 
     def _send_canary(self, left: list[Case]) -> None:
         """Submit one render again, so that its task can show whether the list shows ours."""
@@ -348,6 +358,12 @@ class Reconcile:
     def _is_foreign(self, submission: Submission) -> bool:
         account = submission.extra.get(ACCOUNT)
         return account is not None and account != self.account
+
+
+def _free(task: Task) -> bool:
+    """Say whether a task ended without a charge, so that its render may be submitted again."""
+    verdict = task.verdict()
+    return isinstance(verdict, Cancelled) or (isinstance(verdict, Failed) and not task.cost)
 
 
 def _age(created: float, wall: float) -> float:

@@ -68,7 +68,6 @@ class Submitting:
     pace: Pace
     slots: Slots
     ids: Iterator[str]
-    watermark: int
     jitter: Callable[[], float]
     account: str
     ready: Callable[[], bool]
@@ -94,7 +93,7 @@ class Submitting:
                 key=job.key,
                 cell=job.plan.cells[0],
                 intended_at=now.stamp,
-                watermark=str(self.watermark),
+                watermark=str(self.board.watermark),
                 estimate=job.plan.estimate,
                 extra={ACCOUNT: self.account},
             )
@@ -114,6 +113,11 @@ class Submitting:
         if at is None or at > now or self.board.hold > now or self.slots.full_until > now:
             return None
         return self.waiting[0] if self.budget.fits(self.waiting[0].plan.estimate) else None
+
+    def room(self) -> bool:
+        """Say whether a render is waiting that only time stands before."""
+        allowed = bool(self.waiting) and self._allowed() and self._free()
+        return allowed and self.budget.fits(self.waiting[0].plan.estimate)
 
     def may_submit(self) -> bool:
         return self.board.policy.submit and self.board.stop is None
@@ -141,9 +145,7 @@ class Submitting:
         """Return when the next submission is possible, as far as only time stands before it."""
         now = self.board.now.tick
         at = self.pace.at(now)
-        if not self.waiting or not self._allowed() or not self._free() or at is None:
-            return None
-        if not self.budget.fits(self.waiting[0].plan.estimate):
+        if at is None or not self.room():
             return None
         return max(at, self.board.hold, self.slots.full_until)
 
@@ -190,7 +192,7 @@ class Submitting:
                 self._calm()
                 self._unknowns = 0
                 self.slots.taken()
-                self.watermark = max(self.watermark, int(task))
+                self.board.watermark = max(self.board.watermark, int(task))
                 self.board.session.submitted += 1
                 job.tries += 1
                 self.board.move(job, Cause.ACCEPTED)
@@ -240,22 +242,24 @@ class Submitting:
         elif outcome.cause != "network":
             self.board.halt(6, f"the service's {outcome.cause} was not accepted: {outcome.reason}", rank=2)
         else:
-            self._trouble(None)
+            self._trouble(None, f"the service cannot be reached, trying again: {outcome.reason}")
             lasting = self.board.now.tick - self._trouble_since
             if lasting >= _UNREACHABLE_AT_MOST and not self.board.stages[Stage.FOLLOWING]:
                 self.board.halt(6, f"the service cannot be reached: {outcome.reason}")
 
     def _not_taken(self, outcome: NotTaken) -> None:
         if not outcome.full:
-            self._trouble(outcome.wait)
+            self._trouble(outcome.wait, f"the service asks to wait: {outcome.reason}")
             return
         now = self.board.now.tick
+        self.board.note = f"waiting for a free slot: {outcome.reason}"
         self.slots.full(outcome.limit, self.board.active() - 1, now)
         if now - (self.slots.full_since or now) > _FULL_AT_MOST and self.board.active() <= 1:
             self.board.halt(3, f"others use the account's whole limit: {outcome.reason}", rank=2)
 
-    def _trouble(self, wait: float | None) -> None:
+    def _trouble(self, wait: float | None, note: str) -> None:
         now = self.board.now.tick
+        self.board.note = note
         self._trouble_since = now if self._troubles == 0 else self._trouble_since
         self._troubles += 1
         backoff = min(2.0 ** (self._troubles - 1), _LONGEST_HOLD) * (0.5 + self.jitter() / 2)
@@ -263,3 +267,4 @@ class Submitting:
 
     def _calm(self) -> None:
         self._troubles = 0
+        self.board.note = ""

@@ -72,5 +72,6 @@ class Credentials:
         """Return an answer's body without our own secrets, which a server may well quote in an error."""
         for secret in (self.key, self.secret):
             if secret is not None and len(secret.reveal()) >= 8:
-                body = body.replace(secret.reveal().encode(), _SHOWN.encode())
+                for text in (secret.reveal(), secret.reveal().replace("/", r"\/")):  # as some servers write JSON
+                    body = body.replace(text.encode(), _SHOWN.encode())
         return body

@@ -36,6 +36,26 @@ class Allowed:
     host: str
     port: int
 
+    @property
+    def place(self) -> str:
+        """What the `Host` header says."""
+        return self.url.split("/", 3)[2]
+
+    @property
+    def rest(self) -> str:
+        """Path and query, which a signature may cover."""
+        return "/" + self.url.split("/", 3)[3]
+
+    @property
+    def named(self) -> bool:
+        """Say whether the host is a name, which has to be resolved, or an address."""
+        return _address(self.host) is None
+
+    def at(self, address: str) -> str:
+        """Return the same URL with an address in place of its host, to connect there and nowhere else."""
+        shown = f"[{address}]" if ":" in address else address
+        return f"{self.scheme}://{shown}:{self.port}{self.rest}"
+
 
 @dataclass(frozen=True, slots=True)
 class Refused:
@@ -82,10 +102,10 @@ def judge(url: str, *, api_is_loopback: bool) -> Allowed | Refused:
 
 def address_allowed(address: str, *, api_is_loopback: bool) -> bool:
     """Judge an address that a name has resolved to, at the moment of connecting; connect to this very address."""
-    try:
-        found = _unwrap(ipaddress.ip_address(address))
-    except ValueError:
+    found = _address(address)
+    if found is None:
         return False
+    found = _unwrap(found)
     return _is_public(found) or (api_is_loopback and found.is_loopback)
 
 
@@ -106,9 +126,8 @@ def _host(v6: str | None, name: str | None, *, api_is_loopback: bool) -> str | R
 
 
 def _literal(text: str, *, api_is_loopback: bool) -> str | Refused:
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
+    address = _address(text)
+    if address is None:
         return Refused("the host is an address in an odd spelling")
     if _unwrap(address) is not address:
         return Refused("the host is an address inside an address")
@@ -120,10 +139,15 @@ def _literal(text: str, *, api_is_loopback: bool) -> str | Refused:
 def _is_this_machine(host: str) -> bool:
     if host == "localhost":
         return True
+    address = _address(host)
+    return address is not None and address.is_loopback
+
+
+def _address(text: str) -> _Address | None:
     try:
-        return ipaddress.ip_address(host).is_loopback
+        return ipaddress.ip_address(text)
     except ValueError:
-        return False
+        return None
 
 
 def _unwrap(address: _Address) -> _Address:

@@ -6,8 +6,7 @@ import asyncio
 import re
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
-from urllib.parse import urljoin
+from typing import Any
 
 import orjson
 
@@ -15,7 +14,7 @@ from flux_pipeline.errors import UsageError
 from flux_pipeline.ledger.keys import Render
 from flux_pipeline.wiro import post, wire
 from flux_pipeline.wiro.auth import Credentials
-from flux_pipeline.wiro.cdn_url import Allowed, judge
+from flux_pipeline.wiro.download import Downloads, Sink
 from flux_pipeline.wiro.http import Http
 from flux_pipeline.wiro.outcomes import (
     Accepted,
@@ -35,19 +34,7 @@ DEFAULT_URL = "https://api.wiro.ai/v1"
 _LOOPBACK = re.compile(r"http://(localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[::1\])(:\d{1,5})?(/[\w./-]*)?", re.ASCII)
 _PUBLIC = re.compile(r"https://[A-Za-z0-9.-]+(:\d{1,5})?(/[\w./-]*)?", re.ASCII)
 _MODEL = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
-_HOPS = 3
 _ATTEMPTS = 4
-
-
-class Sink(Protocol):
-    """Where a download goes; `size` is what has come so far, so that it can go on from there."""
-
-    @property
-    def size(self) -> int: ...
-
-    def write(self, chunk: bytes) -> None: ...
-
-    def reset(self) -> None: ...
 
 
 def endpoint(environ: Mapping[str, str]) -> str:
@@ -73,7 +60,7 @@ class Wiro:
         self._url = url
         self._credentials = credentials
         self._sleep = sleep
-        self._loopback = _LOOPBACK.fullmatch(url) is not None
+        self._downloads = Downloads(http, loopback=_LOOPBACK.fullmatch(url) is not None, sleep=sleep)
 
     async def submit(self, render: Render, on_sent: Callable[[], None]) -> PostOutcome:
         """POST a render, once. This is the call that costs money."""
@@ -107,6 +94,14 @@ class Wiro:
             return NoTask() if not told.tasks else Unread(reason=f"asked for task {task}, told of another")
         return told
 
+    async def cancel(self, task: str) -> ReadOutcome:
+        """Take a task out of the queue. The answer tells the task, or why it was not done: ask `detail` what is true."""
+        return await self._read("Task/Cancel", {"taskid": task})
+
+    async def kill(self, task: str) -> ReadOutcome:
+        """Stop a task that runs; the answer is like that of `cancel`."""
+        return await self._read("Task/Kill", {"taskid": task})
+
     async def list_tasks(self, start: int) -> ReadOutcome:
         """Ask for a page of the account's tasks, newest first."""
         return await self._read("Task/List", wire.list_body(start))
@@ -116,26 +111,7 @@ class Wiro:
 
         `promised` is the length that the service announced. Redirects are judged like the first address.
         """
-        return await patiently(
-            lambda: self._download_once(url, sink, promised),
-            again=lambda outcome: isinstance(outcome, Undelivered),
-            attempts=_ATTEMPTS,
-            longest=8.0,
-            sleep=self._sleep,
-        )
-
-    async def _download_once(self, url: str, sink: Sink, promised: int | None) -> Gone | Undelivered | None:
-        for _ in range(_HOPS + 1):
-            judged = judge(url, api_is_loopback=self._loopback)
-            if not isinstance(judged, Allowed):
-                return Gone(reason=f"the service named an address that is never fetched from: {judged.reason}")
-            start = sink.size
-            answer = await self._http.get(judged.url, start, lambda head: _takes(head, sink), sink.write)
-            if isinstance(answer, Answer) and 300 <= answer.status < 400 and answer.headers.get("location"):
-                url = urljoin(judged.url, answer.headers["location"])
-                continue
-            return _delivered(answer, sink, promised, start)
-        return Undelivered(reason=f"more than {_HOPS} redirects")
+        return await self._downloads.fetch(url, sink, promised)
 
     async def _read(self, call: str, body: Mapping[str, Any]) -> ReadOutcome:
         return wire.read_tasks(await self._ask(call, body), time.time())
@@ -145,39 +121,7 @@ class Wiro:
         return self._masked(await self._http.post(f"{self._url}/{call}", headers, orjson.dumps(body)))
 
     def _masked(self, reply: Reply) -> Reply:
-        if isinstance(reply, NoAnswer):
-            return reply
+        if isinstance(reply, NoAnswer):  # its reason may quote the bytes that could not be understood
+            reason = self._credentials.masked(reply.reason.encode(errors="replace")).decode(errors="replace")
+            return NoAnswer(reason=wire.clean(reason), sent=reply.sent, cause=reply.cause)
         return Answer(status=reply.status, headers=reply.headers, body=self._credentials.masked(reply.body))
-
-
-def _takes(head: Answer, sink: Sink) -> bool:
-    """Say whether the body that follows is the file, or the rest of it."""
-    if head.headers.get("content-encoding", "identity") != "identity":
-        return False
-    if head.status == 200:
-        sink.reset()
-        return True
-    return head.status == 206 and _goes_on(head, sink.size)
-
-
-def _goes_on(head: Answer, start: int) -> bool:
-    return head.headers.get("content-range", "").startswith(f"bytes {start}-")
-
-
-def _delivered(answer: Reply, sink: Sink, promised: int | None, start: int) -> Gone | Undelivered | None:
-    if isinstance(answer, NoAnswer):
-        return Undelivered(reason=answer.reason)
-    if answer.status in (403, 404, 410):
-        return Gone(reason=f"HTTP {answer.status}")
-    if answer.status not in (200, 206) or answer.headers.get("content-encoding", "identity") != "identity":
-        sink.reset()
-        return Undelivered(reason=f"HTTP {answer.status}, not the file as it is")
-    if answer.status == 206 and not _goes_on(answer, start):
-        sink.reset()
-        return Undelivered(reason="the service sent another part of the file than the one asked for")
-    if promised is not None and sink.size != promised:
-        came = sink.size
-        if came > promised:
-            sink.reset()
-        return Undelivered(reason=f"{came} bytes came, {promised} were promised")
-    return None

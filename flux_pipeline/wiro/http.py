@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
 from typing import Any, Self
 
 import httpx
 from httpx_aiohttp import AiohttpTransport
 
 from flux_pipeline import __version__
+from flux_pipeline.wiro.cdn_url import Allowed
 from flux_pipeline.wiro.wire import Answer, NoAnswer, Reply
 
 _JSON_BYTES = 8 << 20
@@ -30,6 +33,9 @@ _HEADERS = {
     "content-type": "application/json",
     "user-agent": f"flux-pipeline/{__version__}",
 }
+_FILE_HEADERS = {"accept": "image/*", "accept-encoding": "identity", "user-agent": _HEADERS["user-agent"]}
+# aiohttp decodes escapes that the signature of a URL may cover; a path with more than this in it goes the exact way
+_UNTOUCHED = re.compile(r"/[A-Za-z0-9/_~-]*(\.[A-Za-z0-9/_~-]+)*(\?[A-Za-z0-9._~=&-]+)?", re.ASCII)
 
 for _name in ("httpx", "httpcore"):  # they print whole URLs and answer headers
     logging.getLogger(_name).setLevel(logging.WARNING)
@@ -38,8 +44,8 @@ for _name in ("httpx", "httpcore"):  # they print whole URLs and answer headers
 class Http:
     """Both transports and their settings. Use it as an async context manager."""
 
-    def __init__(self) -> None:
-        context = ssl.create_default_context()
+    def __init__(self, context: ssl.SSLContext | None = None) -> None:
+        context = context or ssl.create_default_context()
         self._costly = httpx.AsyncHTTPTransport(
             verify=context,
             trust_env=False,
@@ -95,26 +101,35 @@ class Http:
             return NoAnswer(reason=_describe(error), cause=_cause(error))
 
     async def get(
-        self, url: str, offset: int, head: Callable[[Answer], bool], sink: Callable[[bytes], None]
-    ) -> Answer | NoAnswer:
-        """GET a file from `offset` on, without any credential.
+        self,
+        place: Allowed,
+        address: str,
+        headers: Mapping[str, str],
+        head: Callable[[Answer], bool],
+        sink: Callable[[bytes], None],
+    ) -> Reply:
+        """GET a file from this very address of its host, without any credential.
 
         `head` sees the answer before its body and says whether the body goes to `sink`. An exception of `sink` passes
-        through. Returns the answer without its body, or why it broke off.
+        through. Returns the answer without its body, or why it broke off; `sent` is False when nobody was reached.
         """
-        asked = {"accept": "image/*", "accept-encoding": "identity", "user-agent": _HEADERS["user-agent"]}
-        if offset:
-            asked["range"] = f"bytes={offset}-"
-        request = httpx.Request("GET", url, headers=asked, extensions={"timeout": _CHEAP})
+        extensions: dict[str, Any] = {"timeout": _CHEAP}
+        if place.named:
+            extensions["sni_hostname"] = place.host
+        asked = {**_FILE_HEADERS, **headers, "host": place.place}
+        request = httpx.Request("GET", place.at(address), headers=asked, extensions=extensions)
+        transport = self._cheap if _UNTOUCHED.fullmatch(place.rest) else self._costly
         try:
-            response = await self._cheap.handle_async_request(request)
+            response = await transport.handle_async_request(request)
         except Exception as error:  # noqa: BLE001 -- as in post
-            return NoAnswer(reason=_describe(error), cause=_cause(error))
+            reached = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
+            return NoAnswer(reason=_describe(error), sent=reached, cause=_cause(error))
         answer = Answer(status=response.status_code, headers=_lower(response), body=b"")
         try:
             if head(answer):
-                async for chunk in _chunks(response):
-                    sink(chunk)
+                async with aclosing(_chunks(response)) as chunks:
+                    async for chunk in chunks:
+                        sink(chunk)
         except _Broken as error:
             return NoAnswer(reason=str(error))
         finally:
@@ -126,7 +141,7 @@ class _Broken(Exception):
     """A body that broke off."""
 
 
-async def _chunks(response: httpx.Response) -> AsyncIterator[bytes]:
+async def _chunks(response: httpx.Response) -> AsyncGenerator[bytes, None]:
     body = response.stream
     assert isinstance(body, httpx.AsyncByteStream)
     chunks = aiter(body)

@@ -19,6 +19,7 @@ _REFUSED = frozenset({400, 404, 405, 411, 413, 414, 415, 417, 422, 426, 431})
 _ACCOUNT = frozenset({401, 403, 407, 451})
 _NOT_PROCESSED = frozenset({408, 421, 425, 429})
 _LIMIT = re.compile(r"up to (\d{1,6}) task")
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{1,200}")
 _VALIDATION = ("request parameter",)
 _NO_ACCESS = ("suspended", "permission", "requested ip")
 _NO_MODEL = ("not-exist", "not-accessible")
@@ -162,7 +163,7 @@ def token(reply: Reply) -> str | None:
     """Return the token of an answer that says yes without naming a task (row 20)."""
     data = _object(reply)
     found = data.get("socketaccesstoken") if data and data.get("result") is True else None
-    return found if isinstance(found, str) and found.isalnum() and len(found) <= 200 else None
+    return found if isinstance(found, str) and _TOKEN.fullmatch(found) else None
 
 
 def _see(reply: Reply, now: float) -> Seen:
