@@ -8,6 +8,7 @@ a lock on a file that a rewrite replaces guards nothing.
 from __future__ import annotations
 
 import errno
+import glob
 import json
 import os
 import secrets
@@ -64,6 +65,7 @@ class Lockfile:
             self._descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC)
             self._size = contents.sound
             self._endpoint = endpoint
+            _clear(path)
             if contents.torn:
                 self._set_aside(contents.torn)
             _fill(self._ballast)
@@ -313,6 +315,13 @@ def _write_beside(path: Path, data: bytes, mode: int) -> Path:
             temporary.unlink()
         raise
     return temporary
+
+
+def _clear(path: Path) -> None:
+    """Remove what killed runs left beside the file; nobody else writes there while it is held."""
+    for left in path.parent.glob(f".{glob.escape(path.name)}.{'[0-9a-f]' * 8}.tmp"):
+        with suppress(OSError):
+            left.unlink()
 
 
 def _sync_folder(path: Path) -> None:

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 
 class Budget:
-    """Reservations by submission. A price that nobody knows reserves nothing, and nothing is promised of it."""
+    """Reservations by submission. A price that nobody knows fits no limit, and reserves nothing where there is none."""
 
     def __init__(self, limit: Decimal | None, reserved: Decimal) -> None:
         """Start from what earlier runs have spent and reserved."""
@@ -16,7 +16,7 @@ class Budget:
         self.charged = Decimal(0)
 
     def fits(self, estimate: Decimal | None) -> bool:
-        return self._limit is None or self._total + (estimate or 0) <= self._limit
+        return self._limit is None or (estimate is not None and self._total + estimate <= self._limit)
 
     def reserve(self, submission: str, estimate: Decimal | None) -> None:
         self._open[submission] = estimate or Decimal(0)

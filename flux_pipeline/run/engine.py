@@ -238,6 +238,8 @@ class Engine:
             board.halt(1, f"--fail-fast: {job.plan.cells[0]}: {job.reason}")
         elif not job.final and job.tries <= board.policy.retries and board.policy.submit:
             board.move(job, Cause.AGAIN)
+            if job.tries == 0:  # an earlier run's task: a lockfile that was rolled back may not know the next one
+                self._reconcile.look()
             self._submitting.enqueue(job)
 
     def _submitting_goes_on(self) -> bool:
@@ -259,7 +261,7 @@ class Engine:
             if self._asking:
                 self._following.ask()
             if (stuck := self._submitting.stuck()) == "budget":
-                board.halt(3, f"the next render would pass max_cost (${board.policy.max_cost})", rank=1)
+                board.halt(3, self._submitting.why_not_paid(), rank=1)
             elif stuck == "slots":
                 board.halt(4, "unclear submissions take every slot of the concurrency limit")
         effects, board.effects = tuple(board.effects), []
@@ -269,5 +271,5 @@ class Engine:
         board = self._board
         if self._deadline is not None and board.now.tick >= self._deadline:
             board.halt(6, f"--timeout: stopped after {board.policy.timeout:g} s", hard=True, rank=1)
-        if board.now.tick - board.moved >= _STILL_AT_MOST:
+        if board.now.tick >= board.moved + _STILL_AT_MOST:  # as `wakeup` computes it: to the last bit
             board.halt(6, "nothing has moved for half an hour", hard=True, rank=1)

@@ -93,7 +93,7 @@ class Following:
         tasks = event.outcome.tasks if isinstance(event.outcome, Tasks) else ()
         for task in tasks:
             job = self.board.by_task.get(task.id)
-            if job is None or job.stage is not Stage.FOLLOWING:
+            if job is None or job.stage not in (Stage.FOLLOWING, Stage.COLLECTING):
                 continue
             if isinstance(task.verdict(), Running):
                 self.polls.listed_running(task.id, now)

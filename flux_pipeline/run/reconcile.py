@@ -63,6 +63,7 @@ class Reconcile:
     _next: float | None = None
     _failures: int = 0
     _swept: bool = False
+    _shown: frozenset[str] = frozenset()  # the tasks of the last complete sweep
     _control_seen: int = 0
     _canary: str | None = None
     _canary_since: float = 0.0
@@ -74,6 +75,12 @@ class Reconcile:
             self._cases[submission.id] = Case(submission, now, self._is_foreign(submission))
         self.looked = not submits
         self._next = now if submits or self._cases else None
+
+    def look(self) -> None:
+        """Have the list read, from its beginning, before anything more is submitted."""
+        now = self.board.now.tick
+        self.looked, self._sweep = False, None
+        self._next = now if self._next is None else min(self._next, now)
 
     def open(self, job: Job) -> None:
         """Take a submission of this run that has just become unclear."""
@@ -145,10 +152,19 @@ class Reconcile:
         self._swept = True
         self.board.watermark = max((self.board.watermark, *map(int, sweep.tasks)))
         self._adopt_all(sweep)
+        if self._vanished(sweep):
+            self._fail(None)
+            return
         self.looked = True
         self._judge_absence(sweep)
         self._give_up_late()
         self._schedule(None)
+
+    def _vanished(self, sweep: Sweep) -> bool:
+        """Say whether tasks that the sweep before has shown are missing, so that this one did not see everything."""
+        shown, self._shown = self._shown, frozenset(sweep.tasks)
+        lowest = self._lowest()
+        return lowest is not None and any(int(task) >= lowest for task in shown - self._shown)
 
     # --- presence ----------------------------------------------------------------------------------------------------
 
@@ -335,10 +351,13 @@ class Reconcile:
             times.append(next((time for time in looks if time > now), now + min(_FURTHER, max(grace, 0.2))))
         self._next = None if not times else max(min(times), now + (pause or 0.0))
 
+    def _lowest(self) -> int | None:
+        marks = [case.watermark for case in self._cases.values()]
+        return min(marks) - _BELOW if marks else None
+
     def _floor(self) -> Callable[[Task], bool]:
         """Return how deep a sweep goes: below every watermark, and before the tasks that may be taken over."""
-        marks = [case.watermark for case in self._cases.values()]
-        lowest = min(marks) - _BELOW if marks else None
+        lowest = self._lowest()
         takes_over = not self.looked
         wall = self.board.now.wall
 

@@ -157,6 +157,13 @@ class Submitting:
             return "budget"
         return "slots" if self.board.active() >= self.slots.limit else None
 
+    def why_not_paid(self) -> str:
+        limit = self.board.policy.max_cost
+        if self.waiting[0].plan.estimate is None:
+            model = self.waiting[0].plan.render.model
+            return f"nobody knows what a render of {model} costs, so max_cost (${limit}) cannot be kept: leave it out"
+        return f"the next render would pass max_cost (${limit})"
+
     def durable(self, job: Job) -> None:
         """Go on after the fact that a job waited for is on disk."""
         stage, submission = job.stage, job.known()
@@ -167,6 +174,8 @@ class Submitting:
             case Stage.NAMING:
                 self.follow(job)
             case Stage.DENYING:
+                if submission.absent:
+                    self._unknowns = 0  # the list has been read: the endpoint may be tried again
                 self.budget.release(submission.id, submission.estimate or Decimal(0))
                 self.enqueue(job, first=True)
             case Stage.REFUSING:

@@ -1,7 +1,7 @@
 """One walk through the service's list of tasks, newest first, that knows whether it saw everything.
 
 The list moves while it is read: a new task pushes the others down. So every page begins a little before the last one
-ended, and must show some of its tasks again. When ids do not fall strictly, or two pages do not overlap, the walk
+ended, and must show that one's last task again. When ids do not fall strictly, or two pages do not overlap, the walk
 starts over; after five times it is incomplete, and nothing may be concluded from what it did not show.
 """
 
@@ -40,7 +40,7 @@ class Sweep:
         """Take the page that begins at `start`, and set `start` to where the next one begins."""
         ids = tuple(task.id for task in tasks)
         self._pages += 1
-        if not _falling(ids) or (self._last and ids and not set(ids) & set(self._last)):
+        if not _falling(ids) or self._torn(ids):
             return self._again()
         new = [task for task in tasks if task.id not in self.tasks]
         self.tasks.update((task.id, task) for task in new)
@@ -51,6 +51,11 @@ class Sweep:
         self._last = ids
         self.start += max(len(ids) - _OVERLAP, 1)
         return "going"
+
+    def _torn(self, ids: tuple[str, ...]) -> bool:
+        """Say whether a page does not show the last task of the page before, so that some are missing in between."""
+        past_the_only_one = len(self._last) == 1 and not ids
+        return bool(self._last) and self._last[-1] not in ids and not past_the_only_one
 
     def _again(self) -> Progress:
         self._restarts += 1
