@@ -15,7 +15,11 @@ import click
 from flux_pipeline import __version__
 from flux_pipeline.errors import FluxError
 
-_COMMANDS = ("run", "plan", "validate", "expand", "status", "schema", "simulator")
+_COMMANDS = (
+    *("run", "plan", "validate", "expand", "status"),
+    *("cancel", "adopt", "audit", "verify", "prune", "merge"),
+    *("schema", "simulator"),
+)
 _INTERRUPTED = 130
 _BROKEN_PIPE = 141
 _INTERNAL = 6

@@ -44,17 +44,15 @@ def command(as_json: bool, grace: float | None, select: tuple[str, ...], **scope
     After a lost lockfile this makes sure that nothing is paid for twice: `run` then fetches what is there already.
     """
     from flux_pipeline.cli import project, reclaim, service
-    from flux_pipeline.ledger.lockfile import Lockfile
     from flux_pipeline.report.text import plain
 
     work = project.load(**scope)
     credentials = service.credentials_of(work)
     reclaim.chosen(work, service.history_of(work), select)
-    with Lockfile(work.lockfile, work.endpoint) as lockfile, service.opened(work.endpoint, credentials) as access:
+    with reclaim.holding(work) as lockfile, service.opened(work.endpoint, credentials) as access:
         names = reclaim.chosen(work, lockfile.history, select)
         patience = reclaim.grace_of(work, grace)
         rows, code = service.conduct(_adopt(work, access, lockfile, names, patience))
-        lockfile.rewrite()
     counts = Counter(row["state"] for row in rows)
     if as_json:
         project.print_document(
@@ -69,7 +67,9 @@ def command(as_json: bool, grace: float | None, select: tuple[str, ...], **scope
         )
     else:
         for row in rows:
-            click.echo(plain(f"{row['state']:<9} {row['cell']}  task {row['task'] or 'unknown'}  {row['reason']}".strip()))
+            click.echo(
+                plain(f"{row['state']:<9} {row['cell']}  task {row['task'] or 'unknown'}  {row['reason']}".strip())
+            )
     said = ", ".join(f"{counts[state]} {_WORDS.get(state, state)}" for state in _STATES if counts[state])
     taken = counts["adopted"] + counts["resolved"] + counts["corrected"]
     after = f"; `flux-pipeline run {work.manifest}` follows and fetches them" if taken else ""
@@ -111,11 +111,12 @@ async def _adopt(
 
 def _taken_over(work: Project, look: Look, names: Mapping[str, str]) -> list[tuple[Submission, Task]]:
     """Return a submission for every task whose render has none."""
+    from flux_pipeline.cli.reclaim import estimates
     from flux_pipeline.ledger.facts import Submission
     from flux_pipeline.run.runner import moment
 
     at = moment().stamp
-    estimates = work.estimates()
+    expected = estimates(work)
     return [
         (
             Submission(
@@ -123,7 +124,7 @@ def _taken_over(work: Project, look: Look, names: Mapping[str, str]) -> list[tup
                 key=key,
                 cell=names[key],
                 intended_at=at,
-                estimate=estimates.get(key),
+                estimate=expected.get(key),
                 tasks=(task.id,),
                 adopted=True,
             ),

@@ -36,7 +36,6 @@ def command(as_json: bool, grace: float | None, select: tuple[str, ...], **scope
     Unclear submissions are looked for on the server first. What has finished meanwhile is kept: `run` fetches it.
     """
     from flux_pipeline.cli import project, reclaim, service
-    from flux_pipeline.ledger.lockfile import Lockfile
     from flux_pipeline.report.text import plain
 
     work = project.load(**scope)
@@ -45,11 +44,10 @@ def command(as_json: bool, grace: float | None, select: tuple[str, ...], **scope
     rows: list[dict[str, Any]] = []
     code = 0
     if work.lockfile.exists():
-        with Lockfile(work.lockfile, work.endpoint) as lockfile, service.opened(work.endpoint, credentials) as access:
+        with reclaim.holding(work) as lockfile, service.opened(work.endpoint, credentials) as access:
             names = reclaim.chosen(work, lockfile.history, select)
             patience = reclaim.grace_of(work, grace)
             rows, code = service.conduct(_cancel(work, access, lockfile, names, patience))
-            lockfile.rewrite()
     counts = Counter(row["state"] for row in rows)
     if as_json:
         project.print_document(
@@ -63,7 +61,9 @@ def command(as_json: bool, grace: float | None, select: tuple[str, ...], **scope
         )
     else:
         for row in rows:
-            click.echo(plain(f"{row['state']:<9} {row['cell']}  task {row['task'] or 'unknown'}  {row['reason']}".strip()))
+            click.echo(
+                plain(f"{row['state']:<9} {row['cell']}  task {row['task'] or 'unknown'}  {row['reason']}".strip())
+            )
     click.echo(_summary(counts, work.lockfile.exists(), str(work.manifest)), err=True)
     return code
 

@@ -102,10 +102,11 @@ def read_source(manifest: Path) -> bytes:
         descriptor = os.open(manifest, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise UsageError(f"{manifest}: {error.strerror}; name a manifest such as manifests/catalog.yaml") from error
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(descriptor)
+        raise UsageError(f"{manifest} is not a file; name a manifest such as manifests/catalog.yaml")
     with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise UsageError(f"{manifest} is not a file; name a manifest such as manifests/catalog.yaml")
         if status.st_size > _MOST_BYTES:
             raise UsageError(f"{manifest} has {status.st_size:,} bytes, more than the {_MOST_BYTES:,} of a manifest")
         return file.read()

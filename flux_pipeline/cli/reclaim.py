@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from fnmatch import fnmatchcase
 
 import click
@@ -17,6 +19,7 @@ from flux_pipeline.errors import UsageError
 from flux_pipeline.ledger.facts import ACCOUNT, Submission
 from flux_pipeline.ledger.history import History, fold
 from flux_pipeline.ledger.lockfile import Lockfile
+from flux_pipeline.price import estimate
 from flux_pipeline.run.jobs import Policy
 from flux_pipeline.wiro.client import Wiro
 from flux_pipeline.wiro.echo import keys_of
@@ -43,6 +46,29 @@ def chosen(project: Project, history: History, select: Sequence[str]) -> Mapping
         example = f"; the first one is {project.cells[0].id}" if project.cells else ""
         raise UsageError(f"--select {' '.join(select)}: no cell has such an id{example}")
     return names
+
+
+def estimates(project: Project) -> Mapping[str, Decimal | None]:
+    """Return the dollars that every render of the manifest is expected to cost, by key."""
+    prices = {model: known.price for model in project.models() if (known := project.schemas.model(model))}
+    renders = {cell.render.key: cell.render for cell in project.cells}
+    return {key: estimate(prices.get(one.model), one.params) for key, one in renders.items()}
+
+
+@contextmanager
+def holding(project: Project) -> Iterator[Lockfile]:
+    """Hold the lockfile, and leave it in its resting form; task ids that it cannot take are shown."""
+    with Lockfile(project.lockfile, project.endpoint) as lockfile:
+        if lockfile.torn is not None:
+            click.echo(f"note: an unfinished last line of {lockfile.path} was set aside as {lockfile.torn}", err=True)
+        try:
+            yield lockfile
+        finally:
+            for line in lockfile.unwritten:
+                click.echo(line.decode(), err=True, nl=False)
+            if lockfile.unwritten:
+                click.echo(f"these task ids are not in {lockfile.path}; see {lockfile.emergency}", err=True)
+        lockfile.rewrite()
 
 
 def grace_of(project: Project, given: float | None) -> float:
@@ -122,9 +148,12 @@ class Desk:
                     err=True,
                 )
                 await asyncio.sleep(wait)
-            floor = min(map(_watermark, left)) - _BELOW
-            complete = (await self.look(keys, lambda task, floor=floor: int(task.id) < floor)).complete
+            complete = (await self.look(keys, _below(min(map(_watermark, left)) - _BELOW))).complete
         return complete
+
+
+def _below(floor: int) -> Callable[[Task], bool]:
+    return lambda task: int(task.id) < floor
 
 
 def _watermark(one: Submission) -> int:

@@ -10,7 +10,7 @@ import secrets
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ from flux_pipeline.cli.album import Album
 from flux_pipeline.cli.project import Project
 from flux_pipeline.cli.service import Access, opened, shapes_of
 from flux_pipeline.errors import DiskError, PlanMismatch, UsageError
+from flux_pipeline.files.checker import Checker
 from flux_pipeline.files.save import Files
 from flux_pipeline.ledger.lockfile import Lockfile
 from flux_pipeline.plan import Plan, Step
@@ -56,8 +57,9 @@ def carry_out(project: Project, policy: Policy, show: Show, frozen: Path | None)
     """
     endpoint = project.endpoint
     credentials = None if project.simulate else Credentials.from_environment(os.environ)
-    files = Files(project.root)
-    with Lockfile(project.lockfile, endpoint) as lockfile:
+    checker = Checker()
+    files = Files(project.root, checker.inspect)
+    with checker, Lockfile(project.lockfile, endpoint) as lockfile:
         if lockfile.torn is not None:
             click.echo(
                 f"note: an unfinished last line of {project.lockfile} was set aside as {lockfile.torn}", err=True
@@ -76,7 +78,7 @@ def carry_out(project: Project, policy: Policy, show: Show, frozen: Path | None)
                 _given(project, access.credentials),
                 moment(),
             )
-            outcome = asyncio.run(_run(engine, access, lockfile, files, show))
+            outcome = asyncio.run(_run(engine, access, lockfile, lambda wiro: Album(files, wiro, checker.close), show))
         _rest(lockfile)
     return outcome
 
@@ -116,11 +118,13 @@ def _prepare(files: Files, plan: Plan) -> None:
     files.preflight(wanted)
 
 
-async def _run(engine: Engine, access: Access, lockfile: Lockfile, files: Files, show: Show) -> Outcome:
+async def _run(
+    engine: Engine, access: Access, lockfile: Lockfile, album: Callable[[Wiro], Album], show: Show
+) -> Outcome:
     progress = watch(sys.stderr, wanted=show.progress)
     async with Http() as http:
         wiro = Wiro(http, access.url, access.credentials)
-        runner = Runner(engine, wiro, lockfile, Album(files, wiro), progress)
+        runner = Runner(engine, wiro, lockfile, album(wiro), progress)
         with contextlib.closing(progress), _signals(runner):
             return await runner.run()
 

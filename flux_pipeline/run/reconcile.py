@@ -114,10 +114,10 @@ class Reconcile:
         if isinstance(event.outcome, Unread) and event.outcome.account:
             self.board.halt(3, f"the account cannot read its tasks: {event.outcome.reason}", hard=True, rank=2)
             return
-        if not isinstance(event.outcome, Tasks):
-            self._fail(event.outcome.wait if isinstance(event.outcome, Unread) else None)
+        if isinstance(event.outcome, Unread):
+            self._fail(event.outcome.wait)
             return
-        match sweep.page(event.outcome.tasks):
+        match sweep.page(event.outcome.tasks if isinstance(event.outcome, Tasks) else ()):
             case "going":
                 self._read()
             case "complete":
@@ -173,17 +173,20 @@ class Reconcile:
         wanted = waiting | {case.submission.key for case in self._cases.values()}
         candidates = self._candidates(sweep, wanted)
         for case in sorted(self._cases.values(), key=lambda one: (one.submission.intended_at or "", one.submission.id)):
-            fitting = [task for task in candidates.get(case.submission.key, ()) if int(task.id) > case.watermark]
+            free = self._free(candidates, case.submission.key)
+            fitting = [task for task in free if int(task.id) > case.watermark]
             if fitting:
-                task = min(fitting, key=lambda one: int(one.id))
-                candidates[case.submission.key].remove(task)
-                self._adopt(case, task)
+                self._adopt(case, min(fitting, key=lambda one: int(one.id)))
         recent = self._recent(sweep)
         for key in waiting:
-            fresh = [task for task in candidates.get(key, ()) if recent(task)]
+            fresh = [task for task in self._free(candidates, key) if recent(task)]
             if fresh:
                 best = max(fresh, key=lambda one: (isinstance(one.verdict(), Finished), int(one.id)))
                 self._take_over(self.board.jobs[key], best)
+
+    def _free(self, candidates: dict[str, list[Task]], key: str) -> list[Task]:
+        """Return the candidates of a key that nothing claims, not even since they were gathered."""
+        return [task for task in candidates.get(key, ()) if task.id not in self.board.claimed]
 
     def _candidates(self, sweep: Sweep, wanted: set[str]) -> dict[str, list[Task]]:
         found: dict[str, list[Task]] = {}

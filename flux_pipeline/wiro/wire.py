@@ -176,6 +176,7 @@ def read_task(data: object) -> Task | None:
         outputs=_outputs(data.get("outputs")),
         cost=dollars(data.get("totalcost")),
         reason=clean(data.get("debugerror")) or clean(data.get("debugoutput")),
+        model=_model(data),
         params=parameters(data.get("parameters")),
         created=_seconds(data.get("createtime")),
     )
@@ -189,6 +190,12 @@ def parameters(value: object) -> Mapping[str, Any] | None:
         except ValueError:
             return None
     return value if isinstance(value, dict) else None
+
+
+def _model(data: Mapping[str, Any]) -> str | None:
+    """Return `owner/name` where the record tells it; the documentation does not promise that it does."""
+    owner, name = data.get("modelslugowner"), data.get("modelslugproject")
+    return f"{owner}/{name}" if isinstance(owner, str) and isinstance(name, str) and owner and name else None
 
 
 def _optional_text(value: object) -> str | None:

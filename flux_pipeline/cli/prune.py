@@ -1,0 +1,108 @@
+"""`prune`: forget and remove what the manifest no longer names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from flux_pipeline.cli import options
+
+if TYPE_CHECKING:
+    from flux_pipeline.cli.project import Project
+    from flux_pipeline.ledger.history import History
+    from flux_pipeline.ledger.prune import Pruning
+
+
+@click.command()
+@options.together(
+    options.manifest,
+    options.flag("--dry-run", is_flag=True, help="Say what would go, and change nothing."),
+    options.select,
+    options.max_cells,
+    options.lockfile,
+    options.output_dir,
+    options.simulate,
+    options.as_json,
+)
+def command(as_json: bool, dry_run: bool, select: tuple[str, ...], **scope: Any) -> None:
+    """Remove the records and files that MANIFEST no longer names from its lockfile and its outputs.
+
+    What runs, or may run, is kept, and so is every file that is not as it was saved. Try --dry-run first.
+    """
+    from flux_pipeline.cli import project, reclaim
+    from flux_pipeline.files.remove import remove
+
+    work = project.load(**scope)
+    if dry_run or not work.lockfile.exists():
+        pruning = _decide(work, work.history(), select)
+    else:
+        with reclaim.holding(work) as lockfile:
+            pruning = _decide(work, lockfile.history, select)
+            for path, sums in pruning.files.items():
+                remove(work.root, path, sums)
+            lockfile.keep(pruning.left)
+    if as_json:
+        project.print_document(_document(pruning, dry_run=dry_run))
+    else:
+        for line in _text(pruning, dry_run=dry_run):
+            click.echo(line)
+    if spent := _spent(pruning):
+        forgets = "would forget" if dry_run else "forgets"
+        click.echo(
+            f"the lockfile {forgets} ${spent:f} of spending: wanting these pictures again would pay again", err=True
+        )
+
+
+def _decide(work: Project, history: History, select: tuple[str, ...]) -> Pruning:
+    from flux_pipeline.files.save import Files
+    from flux_pipeline.ledger.prune import prune
+
+    wanted: dict[str, list[str]] = {}
+    for cell in work.cells:
+        wanted.setdefault(cell.key, []).append(cell.path)
+    paths = {path for each in (*wanted.values(), *(one.files for one in history.submissions.values())) for path in each}
+    found = Files(work.root).survey(paths)
+    present = {path: getattr(one, "sha256", "") for path, one in found.items()}
+    chosen = {
+        one.id
+        for one in history.submissions.values()
+        if not select or any(fnmatchcase(one.cell or "", glob) for glob in select)
+    }
+    return prune(history, wanted, present, chosen)
+
+
+def _spent(pruning: Pruning) -> Decimal:
+    return sum((one.reserved for one in pruning.records), Decimal(0))
+
+
+def _text(pruning: Pruning, *, dry_run: bool) -> Iterator[str]:
+    from flux_pipeline.report.text import plain
+
+    for one in pruning.records:
+        yield plain(f"record  {one.cell or one.key}{'  task ' + one.task if one.task else ''}")
+    for path in pruning.files:
+        yield plain(f"file    {path}")
+    for kept in pruning.kept:
+        yield plain(f"kept    {kept.cell}  {kept.what}  {kept.reason}")
+    done = "would go" if dry_run else "gone"
+    yield f"{len(pruning.records)} records and {len(pruning.files)} files {done}, {len(pruning.kept)} kept"
+
+
+def _document(pruning: Pruning, *, dry_run: bool) -> dict[str, Any]:
+    from flux_pipeline.report.documents import dollars
+
+    return {
+        "dry_run": dry_run,
+        "counts": {"records": len(pruning.records), "files": len(pruning.files), "kept": len(pruning.kept)},
+        "cost_usd": dollars(_spent(pruning)),
+        "records": [
+            {"id": one.id, "cell": one.cell, "key": one.key, "task": one.task, "cost_usd": dollars(one.reserved)}
+            for one in pruning.records
+        ],
+        "files": list(pruning.files),
+        "kept": [{"cell": one.cell, "what": one.what, "reason": one.reason} for one in pruning.kept],
+    }
