@@ -111,12 +111,11 @@ async def _adopt(
 
 def _taken_over(work: Project, look: Look, names: Mapping[str, str]) -> list[tuple[Submission, Task]]:
     """Return a submission for every task whose render has none."""
-    from flux_pipeline.cli.reclaim import estimates
     from flux_pipeline.ledger.facts import Submission
     from flux_pipeline.run.runner import moment
 
     at = moment().stamp
-    expected = estimates(work)
+    expected = work.estimates()
     return [
         (
             Submission(

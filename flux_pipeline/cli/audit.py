@@ -64,7 +64,7 @@ def command(as_json: bool, select: tuple[str, ...], **scope: Any) -> int:
 async def _look(work: Project, access: Access, history: History, names: Mapping[str, str]) -> tuple[Scene, bool]:
     """Collect what the service says about the tasks in question, and what is on disk."""
     from flux_pipeline.audit import Scene, sort_out
-    from flux_pipeline.cli.reclaim import estimates, sightings
+    from flux_pipeline.cli.reclaim import sightings
     from flux_pipeline.cli.service import walk
     from flux_pipeline.files.save import Files
     from flux_pipeline.plan import paths_to_survey
@@ -92,7 +92,7 @@ async def _look(work: Project, access: Access, history: History, names: Mapping[
         present={path: getattr(one, "sha256", "") for path, one in found.items()},
         told={task: one for task, one in (listed | told).items() if task in claimed},
         denied=frozenset(task for task, outcome in asked.items() if isinstance(outcome, NoTask)),
-        expected=estimates(work),
+        expected=work.estimates(),
         account=access.credentials.digest(),
     )
     return scene, walked.complete

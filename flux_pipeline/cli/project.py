@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,6 @@ from flux_pipeline.manifest.cells import Cell, Expansion, expand
 from flux_pipeline.manifest.schema import Schemas
 from flux_pipeline.plan import Plan, narrow, paths_to_survey, plan
 from flux_pipeline.price import estimate
-from flux_pipeline.wiro.client import endpoint
 
 SIMULATED = "simulator"  # the endpoint that a rehearsal's lockfile belongs to
 _REHEARSALS = "outputs/simulated"
@@ -41,6 +41,8 @@ class Project:
 
     @property
     def endpoint(self) -> str:
+        from flux_pipeline.wiro.client import endpoint  # late: most commands ask nobody, and need no HTTP client
+
         return SIMULATED if self.simulate else endpoint(os.environ)
 
     def history(self) -> History:
@@ -52,10 +54,13 @@ class Project:
         """Look at the files and decide every render's step."""
         found = Files(self.root).survey(paths_to_survey(self.cells, history))
         present = {path: getattr(one, "sha256", "") for path, one in found.items()}
+        return plan(self.cells, history, present, self.estimates())
+
+    def estimates(self) -> Mapping[str, Decimal | None]:
+        """Return the dollars that every render is expected to cost, by key; None where nobody knows."""
         prices = {model: known.price for model in self.models() if (known := self.schemas.model(model))}
         renders = {cell.render.key: cell.render for cell in self.cells}
-        costs = {key: estimate(prices.get(render.model), render.params) for key, render in renders.items()}
-        return plan(self.cells, history, present, costs)
+        return {key: estimate(prices.get(render.model), render.params) for key, render in renders.items()}
 
     def models(self) -> frozenset[str]:
         return frozenset(cell.render.model for cell in self.cells)

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from decimal import Decimal
 from fnmatch import fnmatchcase
 
 import click
@@ -19,7 +18,6 @@ from flux_pipeline.errors import UsageError
 from flux_pipeline.ledger.facts import ACCOUNT, Submission
 from flux_pipeline.ledger.history import History, fold
 from flux_pipeline.ledger.lockfile import Lockfile
-from flux_pipeline.price import estimate
 from flux_pipeline.run.jobs import Policy
 from flux_pipeline.wiro.client import Wiro
 from flux_pipeline.wiro.echo import keys_of
@@ -46,13 +44,6 @@ def chosen(project: Project, history: History, select: Sequence[str]) -> Mapping
         example = f"; the first one is {project.cells[0].id}" if project.cells else ""
         raise UsageError(f"--select {' '.join(select)}: no cell has such an id{example}")
     return names
-
-
-def estimates(project: Project) -> Mapping[str, Decimal | None]:
-    """Return the dollars that every render of the manifest is expected to cost, by key."""
-    prices = {model: known.price for model in project.models() if (known := project.schemas.model(model))}
-    renders = {cell.render.key: cell.render for cell in project.cells}
-    return {key: estimate(prices.get(one.model), one.params) for key, one in renders.items()}
 
 
 @contextmanager

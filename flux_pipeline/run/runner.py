@@ -125,14 +125,14 @@ class Runner:
             if isinstance(effect, Write):
                 self._to_write.put_nowait(effect.fact)
             else:
-                task = asyncio.create_task(self._report(self._carry_out(effect)))
+                task = asyncio.create_task(self._report(effect))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
 
-    async def _report(self, work: Coroutine[Any, Any, Event]) -> None:
+    async def _report(self, effect: Effect) -> None:
         """Turn the end of an effect, whatever it is, into an event: nothing dies in silence."""
         try:
-            event = await work
+            event = await self._carry_out(effect)
         except Exception as error:  # noqa: BLE001 -- a fault of ours must end the run, not hang it
             event = _broke(error)
         self._events.put_nowait(event)
