@@ -83,6 +83,8 @@ def load(
         UsageError: it cannot be read, has problems, or nothing of it is selected.
     """
     schemas = Schemas((Path("schemas"),))
+    if lockfile is not None and not lockfile.parent.is_dir():
+        raise UsageError(f"--lockfile {lockfile}: there is no folder {lockfile.parent}; make it, or name another place")
     source = read_source(manifest)
     expansion = expand(
         source, file=str(manifest), schemas=schemas, max_cells=max_cells, place=rehearsed if simulate else None

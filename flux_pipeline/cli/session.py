@@ -10,7 +10,7 @@ import secrets
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,6 +57,7 @@ def carry_out(project: Project, policy: Policy, show: Show, frozen: Path | None)
     """
     endpoint = project.endpoint
     credentials = None if project.simulate else Credentials.from_environment(os.environ)
+    steps = None if frozen is None else _frozen_steps(frozen)
     checker = Checker()
     files = Files(project.root, checker.inspect)
     with checker, Lockfile(project.lockfile, endpoint) as lockfile:
@@ -65,19 +66,13 @@ def carry_out(project: Project, policy: Policy, show: Show, frozen: Path | None)
                 f"note: an unfinished last line of {project.lockfile} was set aside as {lockfile.torn}", err=True
             )
         plan = project.plan(lockfile.history)
-        if frozen is not None:
-            _compare(frozen, plan)
+        if steps is not None:
+            _compare(steps, plan, f"{frozen}")
         if not show.quiet:
             click.echo(text.summed(plan), err=True)
         _prepare(files, plan)
         with opened(endpoint, credentials) as access:
-            engine = Engine(
-                plan,
-                lockfile.history,
-                policy,
-                _given(project, access.credentials),
-                moment(),
-            )
+            engine = Engine(plan, lockfile.history, policy, _given(project, access.credentials), moment())
             outcome = asyncio.run(_run(engine, access, lockfile, lambda wiro: Album(files, wiro, checker.close), show))
         _rest(lockfile)
     return outcome
@@ -162,17 +157,21 @@ def _last_resort(exit_code: int) -> None:
     timer.start()
 
 
-def _compare(frozen: Path, plan: Plan) -> None:
-    """Refuse to go on when the plan is not the frozen one any more."""
+def _frozen_steps(frozen: Path) -> Mapping[str, str]:
+    """Read the steps of a frozen plan, by the render's key."""
     try:
-        steps = {step["key"]: step["step"] for step in orjson.loads(frozen.read_bytes())["steps"]}
+        return {step["key"]: step["step"] for step in orjson.loads(frozen.read_bytes())["steps"]}
     except OSError as error:
         raise UsageError(f"{frozen}: {error.strerror}; freeze a plan with `flux-pipeline plan -o {frozen}`") from error
     except (ValueError, KeyError, TypeError) as error:
         raise UsageError(f"{frozen} is not a plan that `flux-pipeline plan -o` has written") from error
+
+
+def _compare(steps: Mapping[str, str], plan: Plan, name: str) -> None:
+    """Refuse to go on when the plan is not the frozen one any more."""
     now = {one.key: str(one.step) for one in plan.renders}
     if steps != now:
         changed = [one.cells[0] for one in plan.renders if steps.get(one.key) != str(one.step)]
         gone = len(steps.keys() - now.keys())
         what = f"{len(changed)} renders differ, the first is {changed[0]}" if changed else f"{gone} renders are gone"
-        raise PlanMismatch(f"{frozen} no longer fits: {what}; nothing was sent. Look at `flux-pipeline plan` again")
+        raise PlanMismatch(f"{name} no longer fits: {what}; nothing was sent. Look at `flux-pipeline plan` again")

@@ -187,6 +187,7 @@ class Following:
             case Unfit(reason=reason):
                 self._once_more(job, f"{reason}; the file is kept beside its place as .rejected, and not bought again")
             case Undelivered(reason=reason):
+                job.fetches += 1  # it has been tried several times by now
                 self._once_more(job, f"paid for, but not downloaded: {reason}; run again to fetch it")
             case Gone(reason=reason):
                 if job.fetches >= _ROUNDS:

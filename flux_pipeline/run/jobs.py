@@ -13,6 +13,7 @@ from flux_pipeline.plan import Plan, PlannedRender, Step
 from flux_pipeline.run.events import Effect, Moment, Write
 from flux_pipeline.run.stages import ACTIVE, BUSY, MOVES, UNRESOLVED, Cause, Stage
 
+_STANDING_STILL = frozenset({Cause.INTEND, Cause.DURABLE, Cause.NOT_TAKEN})  # a refused connection moves nothing on
 _BEGIN = {
     Step.SUBMIT: Stage.WAITING,
     Step.FOLLOW: Stage.FOLLOWING,
@@ -103,6 +104,7 @@ class Board:
     by_submission: dict[str, Job] = field(default_factory=dict)
     by_task: dict[str, Job] = field(default_factory=dict)
     claimed: dict[str, str] = field(default_factory=dict)  # the render's key of every task that the lockfile claims
+    claimed_at: dict[str, float] = field(default_factory=dict)  # the tick at which this run knew of each of them
     sums: dict[str, set[str]] = field(default_factory=dict)  # by path, of every file that we put there
     stages: Counter[Stage] = field(default_factory=Counter)
     session: Session = field(default_factory=Session)
@@ -118,6 +120,7 @@ class Board:
         jobs = {one.key: Job(plan=one, stage=_BEGIN[one.step], submission=_begun(one)) for one in plan.renders}
         board = cls(policy=policy, jobs=jobs, now=now, moved=now.tick, claimed=history.claimed())
         board.watermark = history.watermark()
+        board.claimed_at = dict.fromkeys(board.claimed, now.tick)
         for one in history.submissions.values():
             board.remember(one.files)
         for job in jobs.values():
@@ -132,7 +135,8 @@ class Board:
         self.stages[job.stage] -= 1
         job.stage = MOVES[job.stage, cause]
         self.stages[job.stage] += 1
-        self.moved = self.now.tick
+        if cause not in _STANDING_STILL:
+            self.moved = self.now.tick
 
     def write(self, fact: Submission, job: Job) -> None:
         """Have a fact written, and take it as known: the next step waits for it where the protocol says so."""
@@ -160,6 +164,7 @@ class Board:
         if task in self.claimed:
             return False
         self.claimed[task] = job.key
+        self.claimed_at[task] = self.now.tick
         self.by_task[task] = job
         return True
 

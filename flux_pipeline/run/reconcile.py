@@ -239,8 +239,9 @@ class Reconcile:
 
     def _judge_absence(self, sweep: Sweep) -> None:
         grace = self.board.policy.grace
+        hidden = self._hidden(sweep)
         for case in self._cases.values():
-            case.clean += 1
+            case.clean = case.clean + 1 if hidden <= case.watermark else 0
             case.ripe = case.clean >= 2 and sweep.began >= case.since + grace
         control, self._control_seen = self._control_seen, self._control(sweep)
         ripe = [case for case in self._cases.values() if case.ripe and not case.foreign]
@@ -261,6 +262,15 @@ class Reconcile:
         claimed = self.board.claimed
         ours = ((task, claimed[task.id]) for task in sweep.tasks.values() if task.id in claimed)
         return max((int(task.id) for task, key in ours if key in self.identify(task)), default=0)
+
+    def _hidden(self, sweep: Sweep) -> int:
+        """Return the highest task of ours that the list should show by now and does not, 0 for none.
+
+        A list that is later than the grace period, or has lost some of our tasks, is no evidence of absence.
+        """
+        long_since = sweep.began - self.board.policy.grace
+        due = (task for task, since in self.board.claimed_at.items() if since <= long_since)
+        return max((int(task) for task in due if task not in sweep.tasks), default=0)
 
     def _canary_shown(self, control: int) -> bool:
         """Say whether the list has shown the canary's task, so that one more picture at risk is not a second one."""

@@ -75,7 +75,7 @@ class Submitting:
     failed: Callable[[Job], None]
     waiting: deque[Job] = field(default_factory=deque)
     _troubles: int = 0
-    _trouble_since: float = 0.0
+    _unreachable_since: float | None = None
     _refused_models: dict[str, str] = field(default_factory=dict)
     _on_the_way: int = 0
     _unknowns: int = 0  # in a row
@@ -196,6 +196,8 @@ class Submitting:
         submission = job.known()
         self.pace.answered(submission.id, self.board.now.tick)
         self._on_the_way -= 1
+        if not isinstance(outcome, Unsent):
+            self._unreachable_since = None
         match outcome:
             case Accepted(task=task) if self.board.claim(task, job):
                 self._calm()
@@ -252,7 +254,9 @@ class Submitting:
             self.board.halt(6, f"the service's {outcome.cause} was not accepted: {outcome.reason}", rank=2)
         else:
             self._trouble(None, f"the service cannot be reached, trying again: {outcome.reason}")
-            lasting = self.board.now.tick - self._trouble_since
+            now = self.board.now.tick
+            self._unreachable_since = now if self._unreachable_since is None else self._unreachable_since
+            lasting = now - self._unreachable_since
             if lasting >= _UNREACHABLE_AT_MOST and not self.board.stages[Stage.FOLLOWING]:
                 self.board.halt(6, f"the service cannot be reached: {outcome.reason}")
 
@@ -267,9 +271,7 @@ class Submitting:
             self.board.halt(3, f"others use the account's whole limit: {outcome.reason}", rank=2)
 
     def _trouble(self, wait: float | None, note: str) -> None:
-        now = self.board.now.tick
         self.board.note = note
-        self._trouble_since = now if self._troubles == 0 else self._trouble_since
         self._troubles += 1
         backoff = min(2.0 ** (self._troubles - 1), _LONGEST_HOLD) * (0.5 + self.jitter() / 2)
         self.board.hold_back(backoff if wait is None else wait)

@@ -47,9 +47,10 @@ def test_collecting_only_never_submits(six):
 
 
 def test_pictures_and_lockfile_go_where_they_are_told(six):
-    done = six.run("--output-dir", "elsewhere", "--lockfile", "state/my.lock")
-    assert done.code in {0, 6}
-    (six.folder / "state").mkdir(exist_ok=True)
+    lost = six.run("--output-dir", "elsewhere", "--lockfile", "state/my.lock")
+    assert (lost.code, six.made()) == (2, 0)
+    assert "there is no folder state" in lost.err
+    (six.folder / "state").mkdir()
     assert six.run("--output-dir", "elsewhere", "--lockfile", "state/my.lock").code == 0
     assert six.made() == 6
     assert len(six.pictures("elsewhere/outputs")) == 6
