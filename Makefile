@@ -5,12 +5,14 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 JOBS ?= auto
 
-.PHONY: demo test lint types unit pins clean
+PROOFS := tests/simulation tests/model tests/kills tests/mutants
+
+.PHONY: demo test lint types unit proofs pins clean
 
 demo: $(VENV)/.installed  ## make the example's pictures against the simulator: no account, no cost
 	$(BIN)/flux-pipeline run manifests/catalog.yaml --simulate
 
-test: lint types unit  ## everything that has to hold
+test: lint types unit proofs  ## everything that has to hold
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -21,9 +23,12 @@ types: $(VENV)/.dev
 
 unit: $(VENV)/.dev
 	rm -f .coverage .coverage.*
-	$(BIN)/python -m pytest -q -n $(JOBS) -m "not alone" --cov --cov-report=
+	$(BIN)/python -m pytest -q -n $(JOBS) -m "not alone" $(PROOFS:%=--ignore=%) --cov --cov-report=
 	$(BIN)/python -m pytest -q -m alone
 	$(BIN)/coverage report --skip-covered --skip-empty
+
+proofs: $(VENV)/.dev  ## the simulation, the model, the kills and the mutants, without the cost of measuring coverage
+	$(BIN)/python -m pytest -q -n $(JOBS) $(PROOFS)
 
 pins: $(VENV)/.dev  ## renew the pinned versions, without naming an index
 	$(PIP) uv
@@ -47,3 +52,19 @@ $(VENV)/.dev: $(VENV)/.installed requirements/dev.txt
 
 clean:
 	rm -rf $(VENV) .venv-* build dist .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+.PHONY: kills nightly mutants
+
+kills: $(VENV)/.dev  ## SIGKILL, failing disks and signals, as in `make test`, with counts
+	$(BIN)/python tests/kills/explore.py kills --kills 500
+	$(BIN)/python tests/kills/explore.py disks
+	$(BIN)/python tests/kills/explore.py stops --moments 30
+
+nightly: $(VENV)/.dev  ## the same proofs, many times over: an hour or two
+	$(BIN)/python tests/kills/explore.py kills --kills 10000 --seed $$(date +%Y%m%d)
+	$(BIN)/python tests/kills/explore.py stops --moments 1000 --seed $$(date +%Y%m%d)
+	$(BIN)/python tests/kills/syscalls.py
+	$(BIN)/python tests/simulation/explore.py --schedules 1000000 --seed $$(date +%Y%m%d)
+
+mutants: $(VENV)/.dev  ## take out each rule of safety and see what notices
+	$(BIN)/python tests/mutants/table.py

@@ -236,11 +236,14 @@ class Engine:
         board = self._board
         if board.policy.fail_fast:
             board.halt(1, f"--fail-fast: {job.plan.cells[0]}: {job.reason}")
-        elif not job.final and job.tries <= board.policy.retries and board.policy.submit:
+        elif not job.final and job.tries <= board.policy.retries and self._may_retry(job):
             board.move(job, Cause.AGAIN)
             if job.tries == 0:  # an earlier run's task: a lockfile that was rolled back may not know the next one
                 self._reconcile.look()
             self._submitting.enqueue(job)
+
+    def _may_retry(self, job: Job) -> bool:
+        return self._board.policy.submit and not self._reconcile.undecided(job.key)
 
     def _submitting_goes_on(self) -> bool:
         return bool(self._submitting.waiting) and self._submitting.may_submit()

@@ -97,6 +97,10 @@ class Reconcile:
         self._sweep = Sweep(began=now, deep_enough=self._floor())
         self._read()
 
+    def undecided(self, key: str) -> bool:
+        """Say whether a submission of this render is still unclear, so that no other may be made."""
+        return any(case.submission.key == key for case in self._cases.values())
+
     @property
     def pending(self) -> bool:
         """Whether the list has still to be read once for the unclear submissions of earlier runs."""
@@ -115,7 +119,7 @@ class Reconcile:
             self.board.halt(3, f"the account cannot read its tasks: {event.outcome.reason}", hard=True, rank=2)
             return
         if isinstance(event.outcome, Unread):
-            self._fail(event.outcome.wait)
+            self._fail(event.outcome)
             return
         match sweep.page(event.outcome.tasks if isinstance(event.outcome, Tasks) else ()):
             case "going":
@@ -133,8 +137,13 @@ class Reconcile:
         self._asked = True
         self.board.effects.append(AskList(self._sweep.start, "reconcile"))
 
-    def _fail(self, wait: float | None) -> None:
-        """Give up a sweep. After several, nothing is concluded from the list any more: what is unclear stays so."""
+    def _fail(self, unread: Unread | None) -> None:
+        """Give up a sweep: the list could not be read, or (None) shows things that cannot be.
+
+        After several, or at once where there is no such list, the run goes on without it: nothing is concluded from it
+        any more, and what is unclear stays so.
+        """
+        wait = unread.wait if unread else None
         self._sweep = None
         self._failures += 1
         for case in self._cases.values():
@@ -142,10 +151,10 @@ class Reconcile:
         if wait is not None:
             self.board.hold_back(wait)
         self._control_seen = 0
-        if self._failures >= len(_LOOKS):
+        if self._failures >= len(_LOOKS) or (unread and unread.missing):
             self.looked = self._swept = True
         self._give_up_late()
-        self._schedule(wait or min(2.0**self._failures, 30.0))
+        self._schedule(wait or min(2.0 ** (self._failures - 1), 30.0))
 
     def _conclude(self, sweep: Sweep) -> None:
         self._sweep = None

@@ -75,11 +75,15 @@ class NoTask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unread:
-    """A read without an answer; it may be repeated. `account` means that repeating cannot help."""
+    """A read without an answer; it may be repeated.
+
+    `account` means that repeating cannot help, `missing` that the service has no such call.
+    """
 
     reason: str
     wait: float | None = None
     account: bool = False
+    missing: bool = False
 
 
 ReadOutcome: TypeAlias = Tasks | NoTask | Unread

@@ -143,7 +143,9 @@ def _unread_status(answer: Answer, now: float) -> Unread:
     account = answer.status in (401, 403, 407, 451)
     wait = retry_after(answer.headers, now)
     words = message_of(answer)
-    return Unread(reason=f"HTTP {answer.status}{': ' if words else ''}{words}", wait=wait, account=account)
+    missing = answer.status in (404, 405, 501)
+    said = f"HTTP {answer.status}{': ' if words else ''}{words}"
+    return Unread(reason=said, wait=wait, account=account, missing=missing)
 
 
 def message_of(answer: Answer) -> str:
