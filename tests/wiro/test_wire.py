@@ -420,7 +420,10 @@ def test_an_account_that_may_not_read_is_told_from_a_passing_trouble(code):
 def test_any_other_status_is_unread_and_says_for_how_long(status):
     data = {"result": True, "tasklist": [RECORD], "errors": [{"code": 0, "message": "not now"}]}
     assert told(data, status, **{"retry-after": "7"}) == Unread(
-        reason=f"HTTP {status}: not now", wait=7, account=status in (401, 403, 407, 451)
+        reason=f"HTTP {status}: not now",
+        wait=7,
+        account=status in (401, 403, 407, 451),
+        missing=status in (404, 405, 501),
     )
     assert told(b"", status).reason == f"HTTP {status}"
 
