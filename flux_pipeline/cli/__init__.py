@@ -59,8 +59,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _run(arguments: Sequence[str] | None) -> int:
     try:
-        code = cli.main(arguments, prog_name="flux-pipeline", standalone_mode=False)
+        # Not click's own `main`: it turns a closed pipe into exit 1.
+        with cli.make_context("flux-pipeline", list(sys.argv[1:] if arguments is None else arguments)) as context:
+            code = cli.invoke(context)
         sys.stdout.flush()
+    except click.exceptions.Exit as end:
+        return end.exit_code
     except FluxError as error:
         return _say(f"{error}", error.exit_code)
     except click.ClickException as error:

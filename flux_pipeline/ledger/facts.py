@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal, get_args
@@ -17,6 +17,7 @@ from typing import Any, Literal, get_args
 import orjson
 
 SettledState = Literal["finished", "failed", "cancelled"]
+_MISNAMED = "x-misnamed"
 ACCOUNT = "x-account"  # an extra field of an intent: a digest of the API key that it was sent with
 _RANK: dict[SettledState, int] = {"failed": 0, "cancelled": 1, "finished": 2}
 _CRC = b', "crc32": "'
@@ -58,7 +59,8 @@ class Submission:
     """What is known about one intent to POST a render; a field that is None (or empty) is not known.
 
     `tasks` holds one id, or none. It holds more only after two branches settled one unclear submission differently:
-    then the first is followed, and all of them stay claimed. `extra` holds fields beginning with `x-`.
+    then the first is followed, and all of them stay claimed. `misnamed` are ids that an answer gave and that were found
+    to be another render's: they do not count as tasks. `extra` holds fields beginning with `x-`.
     """
 
     id: str
@@ -69,6 +71,7 @@ class Submission:
     estimate: Decimal | None = None
     tasks: tuple[str, ...] = ()
     adopted: bool = False
+    misnamed: tuple[str, ...] = ()
     refused: Refused | None = None
     unsent: str | None = None
     absent: str | None = None
@@ -108,6 +111,8 @@ class Submission:
         """Return what both say together; where they contradict each other, the same one wins from either side."""
         if self.id != other.id or self.key != other.key:
             raise ValueError(f"two keys for the submission {self.id}")
+        misnamed = {*self.misnamed, *other.misnamed}
+        tasks = {*self.tasks, *other.tasks} - misnamed
         return Submission(
             id=self.id,
             key=self.key,
@@ -115,7 +120,8 @@ class Submission:
             intended_at=_least(self.intended_at, other.intended_at),
             watermark=_least(self.watermark, other.watermark),
             estimate=_least(self.estimate, other.estimate),
-            tasks=tuple(sorted({*self.tasks, *other.tasks}, key=lambda task: (len(task), task))),
+            tasks=_by_age(tasks),
+            misnamed=_by_age(misnamed),
             adopted=self.adopted or other.adopted,
             refused=_least(self.refused, other.refused, by=lambda one: (one.code, one.message)),
             unsent=_least(self.unsent, other.unsent),
@@ -124,6 +130,10 @@ class Submission:
             files=_join_files(self.files, other.files),
             extra=self.extra if not other.extra else _join_extra(self.extra, other.extra),
         )
+
+
+def _by_age(tasks: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(tasks, key=lambda task: (len(task), task)))
 
 
 def _least(one: Any, other: Any, *, by: Any = None) -> Any:
@@ -200,7 +210,8 @@ def _body(one: Submission, task: str | None) -> dict[str, Any]:
         "settled": None if one.settled is None else _settled_body(one.settled),
         "files": {path: _file_body(fact) for path, fact in sorted(one.files.items())} or None,
     }
-    return {name: value for name, value in named.items() if value is not None} | dict(sorted(one.extra.items()))
+    extra = dict(one.extra) | ({_MISNAMED: list(one.misnamed)} if one.misnamed else {})
+    return {name: value for name, value in named.items() if value is not None} | dict(sorted(extra.items()))
 
 
 def _settled_body(settled: Settled) -> dict[str, str]:
@@ -233,6 +244,9 @@ def from_line(line: bytes) -> Submission:
     if not isinstance(body, dict):
         raise ValueError("is not a JSON object")
     extra = {name: body.pop(name) for name in [*body] if name.startswith("x-")}
+    misnamed = extra.pop(_MISNAMED, [])
+    if not isinstance(misnamed, list) or not all(isinstance(task, str) for task in misnamed):
+        raise ValueError(f"{_MISNAMED} is not a list of task ids")
     one = Submission(
         id=_text(body, "id", required=True),
         key=_text(body, "key", required=True),
@@ -242,6 +256,7 @@ def from_line(line: bytes) -> Submission:
         estimate=_money(body, "estimate_usd"),
         tasks=() if (task := _text(body, "task")) is None else (task,),
         adopted=body.pop("adopted", False) is True,
+        misnamed=_by_age(misnamed),
         refused=None if (refused := body.pop("refused", None)) is None else _read_refused(refused),
         unsent=_text(body, "unsent"),
         absent=_text(body, "absent"),

@@ -79,7 +79,7 @@ class Engine:
         self._budget = Budget(policy.max_cost, history.reserved())
         slots = Slots(policy.concurrency)
         polls = Polls(Pace(max(_READS_AT_LEAST, 4 * policy.rate)))
-        self._following = Following(self._board, self._budget, polls, slots, self._again)
+        self._following = Following(self._board, self._budget, polls, slots, self._again, given.identify, self._open)
         self._submitting = Submitting(
             board=self._board,
             budget=self._budget,
@@ -227,6 +227,9 @@ class Engine:
         self._submitting.answered(job, outcome)
         if job.stage is Stage.UNCLEAR:
             self._reconcile.open(job)
+
+    def _open(self, job: Job) -> None:
+        self._reconcile.open(job)
 
     def _follow(self, job: Job) -> None:
         self._following.begin(job, after=0.0 if job.known().adopted else None)

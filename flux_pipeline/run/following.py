@@ -35,6 +35,8 @@ class Following:
     polls: Polls
     slots: Slots
     again: Callable[[Job], None]
+    identify: Callable[[Task], frozenset[str]]
+    unclear: Callable[[Job], None]
     copying: bool = False
     _to_fetch: deque[tuple[Job, Output]] = field(default_factory=deque)
     _fetching: int = 0
@@ -93,7 +95,7 @@ class Following:
         tasks = event.outcome.tasks if isinstance(event.outcome, Tasks) else ()
         for task in tasks:
             job = self.board.by_task.get(task.id)
-            if job is None or job.stage not in (Stage.FOLLOWING, Stage.COLLECTING):
+            if job is None or job.stage not in (Stage.FOLLOWING, Stage.COLLECTING) or self._misnamed(job, task):
                 continue
             if isinstance(task.verdict(), Running):
                 self.polls.listed_running(task.id, now)
@@ -112,7 +114,24 @@ class Following:
         elif unread.wait is not None:
             self.board.hold_back(unread.wait)
 
+    def _misnamed(self, job: Job, task: Task) -> bool:
+        """Say whether an answer named another render's task; then nobody knows what came of this job's submission.
+
+        Only a task that is known to be another's is taken away: an echo that fits nothing proves nothing.
+        """
+        keys = self.identify(task) if job.stage is Stage.FOLLOWING and not job.known().adopted else frozenset()
+        if job.key in keys or not keys & self.board.jobs.keys():
+            return False
+        self.polls.ended(task.id, self.board.now.tick)
+        self.board.give_back(task.id)
+        self.board.write(Submission(id=job.known().id, key=job.key, misnamed=(task.id,)), job)
+        self.board.move(job, Cause.MISNAMED)
+        self.unclear(job)
+        return True
+
     def _judge(self, job: Job, task: Task) -> None:
+        if self._misnamed(job, task):
+            return
         verdict = task.verdict()
         if isinstance(verdict, Running):
             self.polls.running(task.id, self.board.now.tick)

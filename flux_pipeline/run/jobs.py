@@ -168,6 +168,10 @@ class Board:
         self.by_task[task] = job
         return True
 
+    def give_back(self, task: str) -> None:
+        """Take back a claim: the task is another render's."""
+        del self.claimed[task], self.claimed_at[task], self.by_task[task]
+
     def remember(self, files: Mapping[str, FileFact]) -> None:
         for path, fact in files.items():
             self.sums.setdefault(path, set()).add(fact.sha256)

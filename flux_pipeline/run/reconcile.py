@@ -248,9 +248,10 @@ class Reconcile:
 
     def _judge_absence(self, sweep: Sweep) -> None:
         grace = self.board.policy.grace
-        hidden = self._hidden(sweep)
+        hidden, taken = self._hidden(sweep), self._taken(sweep)
         for case in self._cases.values():
-            case.clean = case.clean + 1 if hidden <= case.watermark else 0
+            evident = hidden <= case.watermark and case.submission.key not in taken
+            case.clean = case.clean + 1 if evident else 0
             case.ripe = case.clean >= 2 and sweep.began >= case.since + grace
         control, self._control_seen = self._control_seen, self._control(sweep)
         ripe = [case for case in self._cases.values() if case.ripe and not case.foreign]
@@ -280,6 +281,12 @@ class Reconcile:
         long_since = sweep.began - self.board.policy.grace
         due = (task for task, since in self.board.claimed_at.items() if since <= long_since)
         return max((int(task) for task in due if task not in sweep.tasks), default=0)
+
+    def _taken(self, sweep: Sweep) -> set[str]:
+        """Return the keys of tasks that we claim for another render than they are of: an answer named the wrong one."""
+        claimed = self.board.claimed
+        keys = ((claimed[task.id], self.identify(task)) for task in sweep.tasks.values() if task.id in claimed)
+        return {key for mine, theirs in keys if mine not in theirs for key in theirs}
 
     def _canary_shown(self, control: int) -> bool:
         """Say whether the list has shown the canary's task, so that one more picture at risk is not a second one."""

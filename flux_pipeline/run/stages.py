@@ -42,6 +42,7 @@ class Cause(StrEnum):
     AGAIN = "again"
     FETCHED = "fetched"
     LOST = "lost"
+    MISNAMED = "misnamed"
     DOUBT = "doubt"
 
 
@@ -63,6 +64,7 @@ MOVES: dict[tuple[Stage, Cause], Stage] = {
     (Stage.FOLLOWING, Cause.FINISHED): Stage.COLLECTING,
     (Stage.FOLLOWING, Cause.FAILED): Stage.FAILED,
     (Stage.FOLLOWING, Cause.LOST): Stage.DOUBTFUL,
+    (Stage.FOLLOWING, Cause.MISNAMED): Stage.UNCLEAR,
     (Stage.COLLECTING, Cause.FETCHED): Stage.RECORDING,
     (Stage.COLLECTING, Cause.FAILED): Stage.FAILED,
     (Stage.RECORDING, Cause.DURABLE): Stage.SAVED,

@@ -132,3 +132,15 @@ def test_fail_fast_submits_nothing_more_after_the_first_failure(open_workshop):
     assert workshop.run("--fail-fast", "--rate", "5/s").code == 1
     assert workshop.made() < 10
     assert len(workshop.pictures()) == workshop.made() - 1
+
+
+def test_an_answer_that_names_another_renders_task_buys_nothing_twice_and_mixes_no_pictures_up(open_workshop):
+    faults = [{"on": "run", "what": "lost_answer", "nth": [1]}, {"on": "run", "what": "duplicate_id", "nth": [2]}]
+    workshop = open_workshop(faults=faults)
+    workshop.write(entry(seeds=(1, 2)))
+    done = workshop.run("--rate", "100/s", "--concurrency", "2", "--grace", "3s")
+    assert done.code == 0, done.err
+    assert set(workshop.renders_made().values()) == {1}
+    first, second = workshop.pictures().values()
+    assert first != second
+    assert len(set(workshop.task_ids())) == 2

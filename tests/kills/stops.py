@@ -12,7 +12,6 @@ from kills import warm
 from kills.worlds import RUN, Place, Violation, World, complete
 
 _NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_CLICKS = 1  # what click makes of a broken pipe before `cli` sees it
 _IN_TIME = 7.0  # seconds from the first signal to the end
 
 
@@ -64,7 +63,7 @@ def stop(how: Stop, folder: Path) -> None:
 
 
 def _judge(how: Stop, done: warm.Done) -> None:
-    gone = {_CLICKS, 141} if how.closed else set()
+    gone = {141} if how.closed else set()
     allowed = {0} | gone | {128 + number for _, number in how.signals}
     code = 128 + done.signal if done.signal else done.code
     if code not in allowed:
