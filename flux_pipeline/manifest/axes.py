@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from flux_pipeline.manifest.complaints import Complaints, Path, listed, show
-from flux_pipeline.manifest.document import LOST
+from flux_pipeline.manifest.complaints import Complaints, listed, show
+from flux_pipeline.manifest.document import LOST, Path
 from flux_pipeline.manifest.matrix import Choice, Spread
 from flux_pipeline.manifest.paths import fold
 from flux_pipeline.manifest.prompt import Template, template

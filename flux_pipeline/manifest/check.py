@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from flux_pipeline.manifest.axes import Target, read_axes
-from flux_pipeline.manifest.complaints import Complaints, Path, did_you_mean, listed, suggestion
-from flux_pipeline.manifest.document import LOST, Document
+from flux_pipeline.manifest.complaints import Complaints, did_you_mean, listed, suggestion
+from flux_pipeline.manifest.document import LOST, Document, Path
 from flux_pipeline.manifest.manifest import DEFAULT_MODEL
 from flux_pipeline.manifest.matrix import Spread
 from flux_pipeline.manifest.paths import fold

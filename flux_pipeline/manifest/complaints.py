@@ -5,14 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Hashable, Iterable
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal
 
 from flux_pipeline.errors import Problem
-
-if TYPE_CHECKING:
-    from flux_pipeline.manifest.document import Document
-
-Path: TypeAlias = tuple[str | int, ...]
+from flux_pipeline.manifest.document import Document, Path
 
 _QUOTED: Final = 160
 _SHOWN: Final = 60

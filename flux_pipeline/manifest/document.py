@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeAlias
 
 from flux_pipeline.errors import Problem
-from flux_pipeline.manifest.complaints import Path
+
+Path: TypeAlias = tuple[str | int, ...]
 
 COLUMNS: Final = 22  # bits of a packed place that hold the column: enough for the largest file on one line
 

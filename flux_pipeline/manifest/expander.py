@@ -11,7 +11,8 @@ from flux_pipeline.ledger.keys import Json, Render
 from flux_pipeline.manifest import paths
 from flux_pipeline.manifest.cell import Axes, Cell
 from flux_pipeline.manifest.check import Checked, Draft
-from flux_pipeline.manifest.complaints import Complaints, Path, show
+from flux_pipeline.manifest.complaints import Complaints, show
+from flux_pipeline.manifest.document import Path
 from flux_pipeline.manifest.matrix import Combination, Spread, combinations
 from flux_pipeline.manifest.routes import Routes
 from flux_pipeline.manifest.template_filters import TemplateFault

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
-from flux_pipeline.manifest.complaints import Path
+from flux_pipeline.manifest.document import Path
 from flux_pipeline.manifest.prompt import Template
 
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})

@@ -9,7 +9,8 @@ from typing import Any, Final
 from flux_pipeline.ledger.keys import Render
 from flux_pipeline.manifest import paths
 from flux_pipeline.manifest.check import Draft
-from flux_pipeline.manifest.complaints import Complaints, Path, show
+from flux_pipeline.manifest.complaints import Complaints, show
+from flux_pipeline.manifest.document import Path
 from flux_pipeline.manifest.matrix import Combination, Spread
 from flux_pipeline.manifest.prompt import SlashFault, Template
 from flux_pipeline.manifest.template_filters import TemplateFault

@@ -13,7 +13,7 @@ from typing import Any, Final, NoReturn
 import jsonschema_rs
 
 from flux_pipeline.errors import UsageError
-from flux_pipeline.manifest.complaints import Path
+from flux_pipeline.manifest.document import Path
 from flux_pipeline.manifest.schema_words import Reason, reasons
 
 _MODEL_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*/[A-Za-z0-9][A-Za-z0-9_.-]*")

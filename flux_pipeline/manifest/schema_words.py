@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from flux_pipeline.manifest.complaints import Path, did_you_mean, listed, show, suggestion
-from flux_pipeline.manifest.document import LOST
+from flux_pipeline.manifest.complaints import did_you_mean, listed, show, suggestion
+from flux_pipeline.manifest.document import LOST, Path
 from flux_pipeline.manifest.words import LATER
 
 _KINDS: Final = {

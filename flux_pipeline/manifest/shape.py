@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from flux_pipeline.manifest.complaints import Complaints, Path
-from flux_pipeline.manifest.document import LOST, Document
+from flux_pipeline.manifest.complaints import Complaints
+from flux_pipeline.manifest.document import LOST, Document, Path
 from flux_pipeline.manifest.schema import Schemas
 from flux_pipeline.manifest.schema_words import Reason
 from flux_pipeline.manifest.words import LATER

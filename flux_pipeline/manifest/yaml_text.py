@@ -22,8 +22,8 @@ from yaml.events import (
 )
 
 from flux_pipeline.errors import ManifestError, Problem
-from flux_pipeline.manifest.complaints import Path, Source, looks_secret, problem_at
-from flux_pipeline.manifest.document import COLUMNS, LOST, Document, Lost
+from flux_pipeline.manifest.complaints import Source, looks_secret, problem_at
+from flux_pipeline.manifest.document import COLUMNS, LOST, Document, Lost, Path
 from flux_pipeline.manifest.yaml_scalars import CORE, ScalarError, checked, plain, tagged
 
 MAX_BYTES: Final = 2 << 20

@@ -29,12 +29,13 @@ from flux_pipeline.run.events import (
     Woken,
     Written,
 )
+from flux_pipeline.run.evidence import Identify
 from flux_pipeline.run.following import Following
 from flux_pipeline.run.jobs import Board, Job, Policy
 from flux_pipeline.run.outcome import Outcome, Snapshot, report, snapshot
 from flux_pipeline.run.pace import Pace
 from flux_pipeline.run.polling import Polls
-from flux_pipeline.run.reconcile import Identify, Reconcile
+from flux_pipeline.run.reconcile import Reconcile
 from flux_pipeline.run.stages import UNRESOLVED, Cause, Stage
 from flux_pipeline.run.submitting import Slots, Submitting
 from flux_pipeline.wiro.outcomes import PostOutcome

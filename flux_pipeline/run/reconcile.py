@@ -12,22 +12,20 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from flux_pipeline.ledger.facts import ACCOUNT, Submission
+from flux_pipeline.run import evidence
 from flux_pipeline.run.budget import Budget
 from flux_pipeline.run.events import AskList, Listed
+from flux_pipeline.run.evidence import Identify
 from flux_pipeline.run.jobs import Board, Job
 from flux_pipeline.run.stages import Cause, Stage
 from flux_pipeline.run.sweep import Sweep
 from flux_pipeline.wiro.outcomes import Tasks, Unread
-from flux_pipeline.wiro.tasks import Cancelled, Failed, Finished, Task
+from flux_pipeline.wiro.tasks import Finished, Task
 
 _LOOKS = (0.0, 5.0, 15.0, 30.0, 60.0)  # seconds after the request ended at which the list is read
 _FURTHER = 5.0  # seconds between looks when those are over
 _GIVE_UP = 60.0  # seconds beyond the grace period, and for a canary to show
 _BELOW = 1000  # ids below the watermark that are read too
-_RECENT = 24 * 3600.0  # seconds for which a task that nothing claims is still taken over
-_PLAUSIBLE = 365 * 24 * 3600.0  # seconds that our clock may be ahead of the newest task and still be believed
-
-Identify = Callable[[Task], frozenset[str]]
 
 
 @dataclass(slots=True)
@@ -186,7 +184,7 @@ class Reconcile:
             fitting = [task for task in free if int(task.id) > case.watermark]
             if fitting:
                 self._adopt(case, min(fitting, key=lambda one: int(one.id)))
-        recent = self._recent(sweep)
+        recent = evidence.recent(sweep.tasks, self.board.now.wall)
         for key in waiting:
             fresh = [task for task in self._free(candidates, key) if recent(task)]
             if fresh:
@@ -200,7 +198,7 @@ class Reconcile:
     def _candidates(self, sweep: Sweep, wanted: set[str]) -> dict[str, list[Task]]:
         found: dict[str, list[Task]] = {}
         for task in sweep.tasks.values():
-            if task.id in self.board.claimed or _free(task):
+            if task.id in self.board.claimed or evidence.unbilled(task):
                 continue
             for key in self.identify(task) & wanted:
                 found.setdefault(key, []).append(task)
@@ -248,45 +246,24 @@ class Reconcile:
 
     def _judge_absence(self, sweep: Sweep) -> None:
         grace = self.board.policy.grace
-        hidden, taken = self._hidden(sweep), self._taken(sweep)
+        board, tasks = self.board, sweep.tasks
+        hidden = evidence.hidden(tasks, board.claimed_at, sweep.began - grace)
+        taken = evidence.taken(tasks, board.claimed, self.identify)
         for case in self._cases.values():
             evident = hidden <= case.watermark and case.submission.key not in taken
             case.clean = case.clean + 1 if evident else 0
             case.ripe = case.clean >= 2 and sweep.began >= case.since + grace
-        control, self._control_seen = self._control_seen, self._control(sweep)
+        # A control counts from the next sweep on: another one follows before anything is called absent.
+        control, self._control_seen = self._control_seen, evidence.control(tasks, board.claimed, self.identify)
         ripe = [case for case in self._cases.values() if case.ripe and not case.foreign]
         for case in ripe:
             if control > case.watermark:
-                self._deny(case, f"{self._evidence(case)}; task {control} of ours was there")
+                self._deny(case, f"{self._seen(case)}; task {control} of ours was there")
         if self._canary is not None and self._canary_shown(control):
             self._canary = None  # what became unclear since needs another
         left = [case for case in ripe if case.submission.id in self._cases]
         if left and self._canary is None and not self._submitting():
             self._send_canary(left)
-
-    def _control(self, sweep: Sweep) -> int:
-        """Return the highest task of ours that the list shows under the key that we know it by, 0 for none.
-
-        It counts from the next sweep on: one that shows it is followed by another before anything is called absent.
-        """
-        claimed = self.board.claimed
-        ours = ((task, claimed[task.id]) for task in sweep.tasks.values() if task.id in claimed)
-        return max((int(task.id) for task, key in ours if key in self.identify(task)), default=0)
-
-    def _hidden(self, sweep: Sweep) -> int:
-        """Return the highest task of ours that the list should show by now and does not, 0 for none.
-
-        A list that is later than the grace period, or has lost some of our tasks, is no evidence of absence.
-        """
-        long_since = sweep.began - self.board.policy.grace
-        due = (task for task, since in self.board.claimed_at.items() if since <= long_since)
-        return max((int(task) for task in due if task not in sweep.tasks), default=0)
-
-    def _taken(self, sweep: Sweep) -> set[str]:
-        """Return the keys of tasks that we claim for another render than they are of: an answer named the wrong one."""
-        claimed = self.board.claimed
-        keys = ((claimed[task.id], self.identify(task)) for task in sweep.tasks.values() if task.id in claimed)
-        return {key for mine, theirs in keys if mine not in theirs for key in theirs}
 
     def _canary_shown(self, control: int) -> bool:
         """Say whether the list has shown the canary's task, so that one more picture at risk is not a second one."""
@@ -306,18 +283,18 @@ class Reconcile:
             if job is not None:
                 self._canary = job.key
                 self._canary_since = self.board.now.tick
-                self._deny(case, f"{self._evidence(case)}; submitted again as the canary")
+                self._deny(case, f"{self._seen(case)}; submitted again as the canary")
                 return
 
-    def _evidence(self, case: Case) -> str:
+    def _seen(self, case: Case) -> str:
         seconds = self.board.now.tick - case.since
         return (
             f"{case.clean} complete sweeps of the task list in a row, the last {seconds:.0f} s after the request ended"
         )
 
-    def _deny(self, case: Case, evidence: str) -> None:
+    def _deny(self, case: Case, because: str) -> None:
         del self._cases[case.submission.id]
-        fact = Submission(id=case.submission.id, key=case.submission.key, absent=evidence)
+        fact = Submission(id=case.submission.id, key=case.submission.key, absent=because)
         job = self._job(case)
         if job is None:
             self.budget.release(case.submission.id, case.submission.reserved)
@@ -392,27 +369,11 @@ class Reconcile:
 
         def deep_enough(task: Task) -> bool:
             below = lowest is None or int(task.id) < lowest
-            old = not takes_over or (task.created is not None and _age(task.created, wall) > _RECENT)
+            old = not takes_over or (task.created is not None and evidence.age(task.created, wall) > evidence.RECENT)
             return below and old
 
         return deep_enough
 
-    def _recent(self, sweep: Sweep) -> Callable[[Task], bool]:
-        newest = max((task.created for task in sweep.tasks.values() if task.created is not None), default=0.0)
-        wall = self.board.now.wall
-        reference = wall if 0 <= wall - newest <= _PLAUSIBLE else newest
-        return lambda task: task.created is None or reference - task.created <= _RECENT
-
     def _is_foreign(self, submission: Submission) -> bool:
         account = submission.extra.get(ACCOUNT)
         return account is not None and account != self.account
-
-
-def _free(task: Task) -> bool:
-    """Say whether a task ended without a charge, so that its render may be submitted again."""
-    verdict = task.verdict()
-    return isinstance(verdict, Cancelled) or (isinstance(verdict, Failed) and not task.cost)
-
-
-def _age(created: float, wall: float) -> float:
-    return wall - created if 0 <= wall - created <= _PLAUSIBLE else 0.0

@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest.mock import patch
 
+from flux_pipeline.run import evidence
 from flux_pipeline.run.reconcile import Case, Reconcile
 from flux_pipeline.run.submitting import Submitting
 
@@ -31,10 +32,10 @@ def _look_at_nothing(self: Reconcile, unclear: Any, *, submits: bool) -> None:
     self.looked = True
 
 
-_PATCHES: dict[str, tuple[type, str, Any]] = {
+_PATCHES: dict[str, tuple[Any, str, Any]] = {
     "one_per_key": (Submitting, "_unknown", _submit_again),
     "watermark": (Case, "watermark", property(lambda _: 0)),
-    "positive_control": (Reconcile, "_control", lambda *_: 1 << 62),
+    "positive_control": (evidence, "control", lambda *_: 1 << 62),
     "canary": (Reconcile, "_send_canary", _everyone),
     "adopt_before_submit": (Reconcile, "begin", _look_at_nothing),
     "look_again": (Reconcile, "look", lambda _: None),
@@ -58,7 +59,7 @@ def applied(name: str) -> Iterator[None]:
     with ExitStack() as patches:
         patches.enter_context(patch.object(owner, attribute, replacement))
         if name == "nothing_missing":  # two ways of seeing that the list leaves tasks out
-            patches.enter_context(patch.object(Reconcile, "_hidden", lambda *_: 0))
+            patches.enter_context(patch.object(evidence, "hidden", lambda *_: 0))
         yield
 
 
