@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -21,6 +22,7 @@ _COMMANDS = (
     *("schema", "simulator"),
 )
 _INTERRUPTED = 130
+_STOPPED = (129, 130, 143)
 _BROKEN_PIPE = 141
 _INTERNAL = 6
 
@@ -54,7 +56,11 @@ def cli() -> None: ...
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with the code that `design` promises for what happened."""
-    sys.exit(_run(arguments))
+    code = _run(arguments)
+    if code in _STOPPED:  # one more signal must not change how an orderly end looks
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+    sys.exit(code)
 
 
 def _run(arguments: Sequence[str] | None) -> int:
