@@ -6,6 +6,7 @@ Start-up time is a promise: this module imports click and nothing heavier, and a
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import signal
 import sys
@@ -72,6 +73,8 @@ def _run(arguments: Sequence[str] | None) -> int:
     except click.exceptions.Exit as end:
         return end.exit_code
     except FluxError as error:
+        if "--json" in (sys.argv[1:] if arguments is None else arguments):
+            click.echo(json.dumps({"error": str(error), "exit_code": error.exit_code}))
         return _say(f"{error}", error.exit_code)
     except click.ClickException as error:
         error.show()

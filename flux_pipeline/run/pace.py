@@ -6,7 +6,7 @@ import math
 from collections import deque
 
 _LATENESS = 0.05  # seconds that a late wake-up may make good again
-_TRAVEL = 0.1  # seconds after which a request that left is taken to have arrived
+_TRAVEL = 0.3  # seconds after which a request that left is taken to have arrived
 
 
 class Pace:
@@ -14,7 +14,7 @@ class Pace:
 
     The spacing (a GCRA) makes good only 50 ms of lateness. Spacing alone would not bound what arrives, because
     connections take uneven time: so the grant that is `rate` grants after another waits until a second after that
-    other's request has certainly arrived, which is when its answer came, or 0.1 s after its first byte left.
+    other's request has certainly arrived, which is when its answer came, or 0.3 s after its first byte left.
     """
 
     def __init__(self, rate: float) -> None:

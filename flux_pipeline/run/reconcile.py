@@ -24,7 +24,8 @@ from flux_pipeline.wiro.tasks import Finished, Task
 
 _LOOKS = (0.0, 5.0, 15.0, 30.0, 60.0)  # seconds after the request ended at which the list is read
 _FURTHER = 5.0  # seconds between looks when those are over
-_GIVE_UP = 60.0  # seconds beyond the grace period, and for a canary to show
+_GIVE_UP = 60.0  # seconds beyond the grace period, and for a canary to show; twice the grace where that is less
+_GIVE_UP_EARLIEST = 5.0
 _BELOW = 1000  # ids below the watermark that are read too
 
 
@@ -313,9 +314,10 @@ class Reconcile:
     def _give_up_late(self) -> None:
         """Leave undecided what cannot be decided in reasonable time."""
         now, grace = self.board.now.tick, self.board.policy.grace
-        canary_ends = self._canary_since + max(grace, _GIVE_UP) if self._canary is not None else 0.0
+        patience = min(_GIVE_UP, max(_GIVE_UP_EARLIEST, 2 * grace))
+        canary_ends = self._canary_since + max(grace, patience) if self._canary is not None else 0.0
         for case in list(self._cases.values()):
-            too_late = now >= max(case.since + grace + _GIVE_UP, canary_ends)
+            too_late = now >= max(case.since + grace + patience, canary_ends)
             hopeless = case.ripe and not self._may_get_control()
             if too_late or hopeless or (case.foreign and case.clean >= 1):
                 self._doubt(case)
