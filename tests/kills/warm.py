@@ -180,7 +180,7 @@ def warm_up() -> None:
     context = ssl.create_default_context()
     ssl.create_default_context = lambda *_, **__: context  # type: ignore[assignment]
     engine.Polls = partial(Polls, _expected=0.06)  # type: ignore[misc,assignment]
-    reconcile._GIVE_UP = 1.0
+    reconcile._GIVE_UP = 4.0
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
