@@ -18,7 +18,9 @@ import orjson
 
 SettledState = Literal["finished", "failed", "cancelled"]
 _MISNAMED = "x-misnamed"
-ACCOUNT = "x-account"  # an extra field of an intent: a digest of the API key that it was sent with
+# Extra fields of an intent: a digest of the API key that it was sent with, and the model that it asks.
+ACCOUNT = "x-account"
+MODEL = "x-model"
 _RANK: dict[SettledState, int] = {"failed": 0, "cancelled": 1, "finished": 2}
 _CRC = b', "crc32": "'
 _CRC_TAIL = len(_CRC) + len('xxxxxxxx"}')

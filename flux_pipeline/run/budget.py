@@ -2,41 +2,81 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from decimal import Decimal
+
+from flux_pipeline.ledger.facts import MODEL, Submission
+from flux_pipeline.ledger.history import History
+
+_CAUTION = 10  # how far the first charge of a model may be above its estimate before the limit can be passed
+_NOTHING = Decimal(0)
 
 
 class Budget:
-    """Reservations by submission. Once a charge was above its estimate, all estimates are taken to be as wrong.
+    """Reservations by submission, and what the charges have taught about the estimates of each model.
 
+    A charge above its estimate makes every estimate of that model dearer. Until a model's first charge is known, little
+    of it may be under way at once, so that a price that the service raised is noticed before the limit is passed.
     A price that nobody knows fits no limit, and reserves nothing where there is none.
     """
 
-    def __init__(self, limit: Decimal | None, reserved: Decimal) -> None:
+    def __init__(self, limit: Decimal | None, history: History) -> None:
         """Start from what earlier runs have spent and reserved."""
         self._limit = limit
-        self._total = reserved
-        self._open: dict[str, Decimal] = {}
-        self._factor = Decimal(1)  # how far a charge has been above its estimate, at worst
-        self.charged = Decimal(0)
+        self._gone = _NOTHING
+        self._open: dict[str, tuple[str, Decimal]] = {}  # by submission: its model and estimate
+        self._at_risk: defaultdict[str, Decimal] = defaultdict(Decimal)  # the sums of these by model
+        self._factors: dict[str, Decimal] = {}  # how far a charge has been above its estimate, at worst, by model
+        self.charged = _NOTHING  # in this run
+        for one in history.submissions.values():
+            if one.settled is None:
+                self._hold(one.id, _model(one), one.reserved)
+            else:
+                self._gone += one.reserved
+                if one.settled.state == "finished":
+                    self._learn(_model(one), one.estimate, one.settled.cost)
 
-    def fits(self, estimate: Decimal | None) -> bool:
+    def fits(self, model: str, estimate: Decimal | None, *, alone: bool) -> bool:
+        """Say whether one more may be submitted; `alone` says that none is under way whose charge could be awaited."""
         if self._limit is None or estimate is None:
             return self._limit is None
-        dearer = (self._factor - 1) * sum(self._open.values(), Decimal(0))
-        return self._total + dearer + self._factor * estimate <= self._limit
+        if self._gone + self._dearest(model, estimate, 1) > self._limit:
+            return False
+        return alone or model in self._factors or self._gone + self._dearest(model, estimate, _CAUTION) <= self._limit
 
-    def reserve(self, submission: str, estimate: Decimal | None) -> None:
-        self._open[submission] = estimate or Decimal(0)
-        self._total += self._open[submission]
+    def reserve(self, submission: str, model: str, estimate: Decimal | None) -> None:
+        self._hold(submission, model, estimate or _NOTHING)
 
-    def release(self, submission: str, reserved: Decimal) -> None:
-        """Give back what was reserved, in this run or (then `reserved`) an earlier one, for what made no task."""
-        self._total -= self._open.pop(submission, reserved)
+    def release(self, submission: str) -> None:
+        """Give back what was reserved for what made no task."""
+        self._let_go(submission)
 
-    def settle(self, submission: str, reserved: Decimal, cost: Decimal) -> None:
-        """Replace a reservation, of this run or (then of `reserved`) of an earlier one, by what was charged."""
-        expected = self._open.pop(submission, reserved)
-        if expected and cost > expected:
-            self._factor = max(self._factor, cost / expected)
-        self._total += cost - expected
-        self.charged += cost
+    def settle(self, submission: str, cost: Decimal | None) -> None:
+        """Replace a reservation by what was charged; None where nobody said what, and the estimate has to stand."""
+        model, expected = self._let_go(submission)
+        self._learn(model, expected, cost)
+        self._gone += expected if cost is None else cost
+        self.charged += expected if cost is None else cost
+
+    def _dearest(self, model: str, estimate: Decimal, unknown: int) -> Decimal:
+        """Return what all that is under way and this may come to; `unknown` is the factor of models without a charge."""
+        held = sum((self._factors.get(one, unknown) * sum_ for one, sum_ in self._at_risk.items()), _NOTHING)
+        return held + self._factors.get(model, unknown) * estimate
+
+    def _hold(self, submission: str, model: str, estimate: Decimal) -> None:
+        self._let_go(submission)
+        self._open[submission] = (model, estimate)
+        self._at_risk[model] += estimate
+
+    def _let_go(self, submission: str) -> tuple[str, Decimal]:
+        model, estimate = self._open.pop(submission, ("", _NOTHING))
+        self._at_risk[model] -= estimate
+        return model, estimate
+
+    def _learn(self, model: str, estimate: Decimal | None, cost: Decimal | None) -> None:
+        if estimate and cost:
+            self._factors[model] = max(self._factors.get(model, Decimal(1)), cost / estimate)
+
+
+def _model(one: Submission) -> str:
+    return str(one.extra.get(MODEL, ""))

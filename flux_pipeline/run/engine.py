@@ -77,7 +77,7 @@ class Engine:
         """Take the plan, what has happened before, and what the engine may not make up itself."""
         self._board = Board.of(plan, history, policy, now)
         self._spent = history.spent()
-        self._budget = Budget(policy.max_cost, history.reserved())
+        self._budget = Budget(policy.max_cost, history)
         slots = Slots(policy.concurrency)
         polls = Polls(Pace(max(_READS_AT_LEAST, 4 * policy.rate)))
         self._following = Following(self._board, self._budget, polls, slots, self._again, given.identify, self._open)

@@ -165,8 +165,7 @@ class Following:
 
     def _settle(self, job: Job, task: Task, state: str, cost: Decimal | None, reason: str = "") -> None:
         submission = job.known()
-        charged = cost if cost is not None else submission.estimate or Decimal(0)
-        self.budget.settle(submission.id, submission.reserved, charged)
+        self.budget.settle(submission.id, cost)
         # Nobody waits for this fact: were it lost, the next run would ask and be told the same.
         settled = Settled(state=state, pexit=task.pexit, cost=cost, at=self.board.now.stamp, reason=reason)  # type: ignore[arg-type] # one of the three words
         self.board.write(Submission(id=submission.id, key=submission.key, settled=settled), job)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from flux_pipeline.ledger.facts import ACCOUNT, Submission
+from flux_pipeline.ledger.facts import ACCOUNT, MODEL, Submission
 from flux_pipeline.run import evidence
 from flux_pipeline.run.budget import Budget
 from flux_pipeline.run.events import AskList, Listed
@@ -220,7 +220,7 @@ class Reconcile:
     def _take_over(self, job: Job, task: Task) -> None:
         """Give a render a task that no lockfile knows."""
         identity = self.ids()
-        self.budget.reserve(identity, job.plan.estimate)
+        self.budget.reserve(identity, job.plan.render.model, job.plan.estimate)
         job.submission = None
         self._name(
             job,
@@ -233,6 +233,7 @@ class Reconcile:
                 estimate=job.plan.estimate,
                 tasks=(task.id,),
                 adopted=True,
+                extra={MODEL: job.plan.render.model},
             ),
         )
 
@@ -298,7 +299,7 @@ class Reconcile:
         fact = Submission(id=case.submission.id, key=case.submission.key, absent=because)
         job = self._job(case)
         if job is None:
-            self.budget.release(case.submission.id, case.submission.reserved)
+            self.budget.release(case.submission.id)
             self.board.write_for_nobody(fact)
         else:
             self.board.move(job, Cause.ABSENT)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Literal
 
 from flux_pipeline.ledger import facts
-from flux_pipeline.ledger.facts import ACCOUNT, Submission
+from flux_pipeline.ledger.facts import ACCOUNT, MODEL, Submission
 from flux_pipeline.run.budget import Budget
 from flux_pipeline.run.events import Post
 from flux_pipeline.run.jobs import Board, Job
@@ -95,10 +94,10 @@ class Submitting:
                 intended_at=now.stamp,
                 watermark=str(self.board.watermark),
                 estimate=job.plan.estimate,
-                extra={ACCOUNT: self.account},
+                extra={ACCOUNT: self.account, MODEL: job.plan.render.model},
             )
             self.pace.grant(intent.id, now.tick)
-            self.budget.reserve(intent.id, intent.estimate)
+            self.budget.reserve(intent.id, job.plan.render.model, intent.estimate)
             self._on_the_way += 1
             job.submission = None
             self.board.move(job, Cause.INTEND)
@@ -112,12 +111,16 @@ class Submitting:
         at = self.pace.at(now)
         if at is None or at > now or self.board.hold > now or self.slots.full_until > now:
             return None
-        return self.waiting[0] if self.budget.fits(self.waiting[0].plan.estimate) else None
+        return self.waiting[0] if self._affordable() else None
 
     def room(self) -> bool:
         """Say whether a render is waiting that only time stands before."""
         allowed = bool(self.waiting) and self._allowed() and self._free()
-        return allowed and self.budget.fits(self.waiting[0].plan.estimate)
+        return allowed and self._affordable()
+
+    def _affordable(self) -> bool:
+        planned = self.waiting[0].plan
+        return self.budget.fits(planned.render.model, planned.estimate, alone=not self.board.busy())
 
     def may_submit(self) -> bool:
         return self.board.policy.submit and self.board.stop is None
@@ -153,7 +156,7 @@ class Submitting:
         """Say what stands before the next submission for good: nothing is on its way that could make room."""
         if not self.waiting or not self.may_submit() or self.board.busy():
             return None
-        if not self.budget.fits(self.waiting[0].plan.estimate):
+        if not self._affordable():
             return "budget"
         return "slots" if self.board.active() >= self.slots.limit else None
 
@@ -176,10 +179,10 @@ class Submitting:
             case Stage.DENYING:
                 if submission.absent:
                     self._unknowns = 0  # the list has been read: the endpoint may be tried again
-                self.budget.release(submission.id, submission.estimate or Decimal(0))
+                self.budget.release(submission.id)
                 self.enqueue(job, first=True)
             case Stage.REFUSING:
-                self.budget.release(submission.id, submission.estimate or Decimal(0))
+                self.budget.release(submission.id)
                 self.failed(job)
             case _:
                 raise AssertionError(f"nothing waits for the disk in stage {stage}")

@@ -6,77 +6,107 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flux_pipeline.ledger.facts import MODEL, Settled, Submission
+from flux_pipeline.ledger.history import fold
 from flux_pipeline.run.budget import Budget
 
 CENT = Decimal("0.01")
+PRO, FLEX = "lab/pro", "lab/flex"
 amounts = st.decimals(0, 2, places=2)
+
+
+def started(limit, *earlier, known=(PRO,)):
+    """Return a budget that has seen what the models in `known` charge, after the submissions in `earlier`."""
+    free = [paid(f"known {model}", "0.01", "0.01", model) for model in known]
+    return Budget(None if limit is None else Decimal(limit) + CENT * len(free), fold([*free, *earlier]))
+
+
+def paid(name, estimate, cost, model=PRO):
+    settled = Settled(state="finished", cost=Decimal(cost))
+    return Submission(id=name, key="k", estimate=Decimal(estimate), tasks=("1",), settled=settled, extra={MODEL: model})
+
+
+def running(name, estimate, model=PRO):
+    return Submission(id=name, key="k", estimate=Decimal(estimate), tasks=("1",), extra={MODEL: model})
+
+
+def fits(budget, dollars, *, model=PRO, alone=False):
+    return budget.fits(model, Decimal(dollars), alone=alone)
 
 
 def room(budget, limit):
     """Return the largest amount of whole cents that still fits."""
-    return max((cents * CENT for cents in range(int(limit * 100) + 1) if budget.fits(cents * CENT)), default=None)
+    return max((cents * CENT for cents in range(int(limit * 100) + 1) if fits(budget, cents * CENT)), default=None)
 
 
 def test_a_submission_fits_as_long_as_the_limit_is_not_passed():
-    budget = Budget(Decimal("0.10"), Decimal("0.04"))
-    assert budget.fits(Decimal("0.06"))
-    assert not budget.fits(Decimal("0.07"))
-    budget.reserve("a", Decimal("0.03"))
+    budget = started("0.10", running("before", "0.04"))
+    assert fits(budget, "0.06")
+    assert not fits(budget, "0.07")
+    budget.reserve("a", PRO, Decimal("0.03"))
     assert room(budget, 1) == Decimal("0.03")
 
 
 def test_ten_cents_are_exactly_ten_cents():
-    budget = Budget(Decimal("0.3"), Decimal(0))
+    budget = started("0.3")
     for number in range(3):
-        assert budget.fits(Decimal("0.1"))
-        budget.reserve(str(number), Decimal("0.1"))
-    assert not budget.fits(Decimal("0.000001"))
-    assert budget.fits(Decimal(0))
+        assert fits(budget, "0.1")
+        budget.reserve(str(number), PRO, Decimal("0.1"))
+    assert not fits(budget, "0.000001")
+    assert fits(budget, 0)
 
 
 def test_without_a_limit_everything_fits():
-    budget = Budget(None, Decimal(10**6))
-    budget.reserve("a", Decimal(10**6))
-    assert budget.fits(Decimal(10**9))
+    budget = started(None)
+    budget.reserve("a", PRO, Decimal(10**6))
+    assert fits(budget, 10**9)
 
 
 def test_a_price_that_nobody_knows_fits_only_where_there_is_no_limit():
-    assert not Budget(Decimal(100), Decimal(0)).fits(None)
-    budget = Budget(None, Decimal(1))
-    assert budget.fits(None)
-    budget.reserve("a", None)
-    budget.settle("a", Decimal(0), Decimal("0.05"))
+    assert not started(100).fits(PRO, None, alone=True)
+    budget = started(None)
+    assert budget.fits(PRO, None, alone=False)
+    budget.reserve("a", PRO, None)
+    budget.settle("a", Decimal("0.05"))
     assert budget.charged == Decimal("0.05")
 
 
 def test_what_was_paid_or_reserved_before_counts_against_the_limit():
-    assert not Budget(Decimal(1), Decimal("1.01")).fits(Decimal(0))
-    assert Budget(Decimal(1), Decimal(1)).fits(Decimal(0))
+    assert not fits(started(1, paid("before", "1.01", "1.01")), 0)
+    assert fits(started(1, paid("before", "1", "1")), 0)
+    assert not fits(started(1, running("before", "1.01")), 0)
 
 
 def test_what_made_no_task_is_given_back():
-    budget = Budget(Decimal(1), Decimal(0))
-    budget.reserve("a", Decimal(1))
-    assert not budget.fits(CENT)
-    budget.release("a", Decimal(0))
-    assert budget.fits(Decimal(1))
+    budget = started(1)
+    budget.reserve("a", PRO, Decimal(1))
+    assert not fits(budget, CENT)
+    budget.release("a")
+    assert fits(budget, 1)
     assert budget.charged == 0
 
 
 @pytest.mark.parametrize("cost", ["0", "0.02", "0.03"])
 def test_a_charge_takes_the_place_of_its_reservation(cost):
-    budget = Budget(Decimal(1), Decimal(0))
-    budget.reserve("a", Decimal("0.03"))
-    budget.settle("a", Decimal("0.99"), Decimal(cost))
+    budget = started(1)
+    budget.reserve("a", PRO, Decimal("0.03"))
+    budget.settle("a", Decimal(cost))
     assert room(budget, 1) == 1 - Decimal(cost)
     assert budget.charged == Decimal(cost)
 
 
+def test_a_charge_that_nobody_told_is_taken_to_be_the_estimate():
+    budget = started(1)
+    budget.reserve("a", PRO, Decimal("0.03"))
+    budget.settle("a", None)
+    assert room(budget, 1) == Decimal("0.97")
+
+
 def test_a_reservation_of_an_earlier_run_is_replaced_or_given_back_too():
-    budget = Budget(Decimal(1), Decimal("0.06"))
-    budget.settle("earlier", Decimal("0.03"), Decimal("0.02"))
+    budget = started(1, running("earlier", "0.03"), running("another", "0.03"))
+    budget.settle("earlier", Decimal("0.02"))
     assert room(budget, 1) == Decimal("0.95")
-    budget.release("another", Decimal("0.03"))
+    budget.release("another")
     assert room(budget, 1) == Decimal("0.98")
 
 
@@ -86,27 +116,76 @@ def test_a_reservation_of_an_earlier_run_is_replaced_or_given_back_too():
 )
 def test_what_fits_is_always_the_limit_less_what_is_gone_or_may_go(before, ends):
     limit = Decimal(40)
-    budget = Budget(limit, before)
+    budget = started(limit, running("before", before))
     ends = [(estimate, end, min(cost, estimate)) for estimate, end, cost in ends]  # no charge above its estimate
     for number, (estimate, _, _) in enumerate(ends):
-        budget.reserve(str(number), estimate)
+        budget.reserve(str(number), PRO, estimate)
     total = before
     for number, (estimate, end, cost) in enumerate(ends):
         if end == "settle":
-            budget.settle(str(number), Decimal(0), cost)
+            budget.settle(str(number), cost)
         elif end == "release":
-            budget.release(str(number), Decimal(0))
+            budget.release(str(number))
         total += {"settle": cost, "release": 0, "open": estimate}[end]
-    assert budget.fits(limit - total)
-    assert not budget.fits(limit - total + CENT)
+    assert fits(budget, limit - total)
+    assert not fits(budget, limit - total + CENT)
     assert budget.charged == sum(cost for _, end, cost in ends if end == "settle")
 
 
-def test_a_charge_above_its_estimate_makes_every_further_estimate_dearer():
-    budget = Budget(Decimal("0.22"), Decimal(0))
+def test_a_charge_above_its_estimate_makes_what_is_under_way_and_what_follows_dearer():
+    budget = started("0.22")
     for name in ("a", "b"):
-        budget.reserve(name, Decimal("0.03"))
-    budget.settle("a", Decimal("0.03"), Decimal("0.07"))
-    assert budget.fits(Decimal("0.03"))  # 0.07 + 0.07 still open + 0.07
-    budget.reserve("c", Decimal("0.03"))
-    assert not budget.fits(Decimal("0.03"))
+        budget.reserve(name, PRO, Decimal("0.03"))
+    budget.settle("a", Decimal("0.07"))
+    assert fits(budget, "0.03")  # 0.07 + 0.07 still open + 0.07
+    budget.reserve("c", PRO, Decimal("0.03"))
+    assert not fits(budget, "0.03")
+
+
+def test_a_charge_of_an_earlier_run_teaches_as_well():
+    budget = started("0.20", paid("earlier", "0.03", "0.06"))
+    assert fits(budget, "0.03")
+    budget.reserve("a", PRO, Decimal("0.03"))
+    assert fits(budget, "0.03")
+    budget.reserve("b", PRO, Decimal("0.03"))
+    assert not fits(budget, "0.03")
+
+
+def test_until_a_model_has_charged_once_only_a_tenth_of_the_limit_is_under_way():
+    budget = started("1.00", known=())
+    for name in ("a", "b", "c"):
+        assert fits(budget, "0.03")
+        budget.reserve(name, PRO, Decimal("0.03"))
+    assert not fits(budget, "0.03")
+    budget.settle("a", Decimal("0.03"))
+    assert fits(budget, "0.03")
+
+
+def test_the_charges_of_one_model_say_nothing_about_another():
+    budget = started("1.00", paid("earlier", "0.03", "0.30"), known=())
+    assert fits(budget, "0.06", model=FLEX)
+    assert not fits(budget, "0.08", model=FLEX)
+
+
+def test_one_alone_may_always_be_submitted_where_the_limit_has_room_for_its_estimate():
+    budget = started("0.03", known=())
+    assert not fits(budget, "0.03")
+    assert fits(budget, "0.03", alone=True)
+    assert not fits(budget, "0.04", alone=True)
+
+
+@given(count=st.integers(1, 40), factor=st.integers(1, 10), wave=st.integers(1, 20))
+def test_a_price_up_to_ten_times_the_estimate_never_passes_the_limit_beyond_the_first_alone(count, factor, wave):
+    estimate, limit = Decimal("0.03"), Decimal("0.90")
+    budget = started(limit, known=())
+    spent, waiting, under_way = Decimal(0), count, []
+    while waiting or under_way:
+        while waiting and len(under_way) < wave and fits(budget, estimate, alone=not under_way):
+            under_way.append(str(waiting))
+            budget.reserve(under_way[-1], PRO, estimate)
+            waiting -= 1
+        if not under_way:
+            break
+        budget.settle(under_way.pop(0), factor * estimate)
+        spent += factor * estimate
+    assert spent <= limit
