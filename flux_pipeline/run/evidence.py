@@ -7,6 +7,7 @@ parameters may be those of.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 
 from flux_pipeline.wiro.tasks import Cancelled, Failed, Task
 
@@ -17,10 +18,15 @@ Identify = Callable[[Task], frozenset[str]]
 Listing = Mapping[str, Task]
 
 
-def control(tasks: Listing, claimed: Mapping[str, str], identify: Identify) -> int:
-    """Return the highest task of ours that the list shows under the key that we know it by, 0 for none."""
-    ours = ((task, claimed[task.id]) for task in tasks.values() if task.id in claimed)
-    return max((int(task.id) for task, key in ours if key in identify(task)), default=0)
+def control(tasks: Listing, claimed: Mapping[str, str], wanted: AbstractSet[str], identify: Identify) -> int:
+    """Return the highest task of ours that the list shows under the key that we know it by, 0 for none.
+
+    A task that nothing claims and that ended without a charge counts as well when it is one of the keys in `wanted`:
+    nobody needs it, but it shows that the list has tasks of that age, and that their parameters can be read.
+    """
+    ours = (task for task in tasks.values() if task.id in claimed or unbilled(task))
+    keys = ((task, {claimed[task.id]} if task.id in claimed else wanted) for task in ours)
+    return max((int(task.id) for task, known in keys if known & identify(task)), default=0)
 
 
 def hidden(tasks: Listing, claimed_at: Mapping[str, float], long_since: float) -> int:

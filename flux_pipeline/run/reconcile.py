@@ -256,7 +256,10 @@ class Reconcile:
             case.clean = case.clean + 1 if evident else 0
             case.ripe = case.clean >= 2 and sweep.began >= case.since + grace
         # A control counts from the next sweep on: another one follows before anything is called absent.
-        control, self._control_seen = self._control_seen, evidence.control(tasks, board.claimed, self.identify)
+        control, self._control_seen = (
+            self._control_seen,
+            evidence.control(tasks, board.claimed, board.jobs.keys(), self.identify),
+        )
         ripe = [case for case in self._cases.values() if case.ripe and not case.foreign]
         for case in ripe:
             if control > case.watermark:

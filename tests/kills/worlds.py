@@ -86,10 +86,9 @@ class World:
             self.faults.append({"on": "cdn", "what": "truncated", "nth": [1]})
         if fails:
             self.faults.append({"on": "run", "what": dice.choice(("task_fails", "task_error")), "rate": 0.2})
-        # A canary that gets lost as well leaves its render doubtful: its task has not shown what the list shows. So does
-        # one whose answer is lost and whose task then fails. A later run has to come to the end all the same.
-        on_run = [one for one in self.faults if one["on"] == "run"]
-        lost = any(one["what"] in _LOSES for one in on_run) or (fails and len(on_run) > 1)
+        # A canary that gets lost as well leaves its render doubtful: its task has not shown what the list shows. A later
+        # run has to come to the end all the same.
+        lost = any(one["what"] in _LOSES for one in self.faults if one["on"] == "run")
         self.codes = frozenset({0, *([1] if fails else []), *([4] if lost else [])})
         self.ends = [self._end(dice) for _ in range(dice.choice((0, 4, 5, 6, 6, 6, 6)))]
         self.manifest = _manifest(dice)

@@ -355,6 +355,19 @@ def test_every_time_the_answers_get_lost_anew_there_is_a_canary_anew():
     assert (outcome.exit_code, len(world.server.tasks), len(world.server.asked)) == (0, 6, 9)
 
 
+def test_a_canary_whose_answer_is_lost_and_whose_task_fails_still_shows_what_the_list_shows():
+    class Failing(Posts):
+        def fate(self, task):
+            return "failed" if task == "2221" else "finished"
+
+        def lasts(self, task):
+            return 0.0 if task == "2221" else 2.0
+
+    world = World(1, dice=Failing("unknown", "lost"))
+    assert world.run().exit_code == 0
+    assert [made.fate for made in world.server.tasks.values()] == ["failed", "finished"]
+
+
 def test_tasks_that_no_lockfile_knows_are_taken_over_and_not_paid_again():
     world = World(8)
     world.run(follow=False)
