@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from flux_pipeline.cli.reclaim import Desk, Look
     from flux_pipeline.cli.service import Access
     from flux_pipeline.ledger.facts import Submission
-    from flux_pipeline.ledger.lockfile import Lockfile
+    from flux_pipeline.ledger.shelf import Shelf
     from flux_pipeline.wiro.tasks import Task
 
 _STATES = ("adopted", "resolved", "corrected", "double", "unclear")
@@ -30,7 +30,7 @@ _WORDS = {
 
 @click.command()
 @options.together(
-    options.manifest,
+    options.manifests,
     options.select,
     options.grace,
     options.max_cells,
@@ -57,8 +57,7 @@ def command(as_json: bool, grace: float | None, select: tuple[str, ...], **scope
     if as_json:
         project.print_document(
             {
-                "manifest": str(work.manifest),
-                "lockfile": str(work.lockfile),
+                **work.origin,
                 "counts": {state: counts[state] for state in _STATES},
                 "tasks": rows,
                 "complete": code != 6,
@@ -72,13 +71,13 @@ def command(as_json: bool, grace: float | None, select: tuple[str, ...], **scope
             )
     said = ", ".join(f"{counts[state]} {_WORDS.get(state, state)}" for state in _STATES if counts[state])
     taken = counts["adopted"] + counts["resolved"] + counts["corrected"]
-    after = f"; `flux-pipeline run {work.manifest}` follows and fetches them" if taken else ""
+    after = f"; `flux-pipeline run {work.names}` follows and fetches them" if taken else ""
     click.echo(f"{said or 'every task of this manifest is known already'}{after}", err=True)
     return code
 
 
 async def _adopt(
-    work: Project, access: Access, lockfile: Lockfile, names: Mapping[str, str], grace: float
+    work: Project, access: Access, lockfile: Shelf, names: Mapping[str, str], grace: float
 ) -> tuple[list[dict[str, Any]], int]:
     from flux_pipeline.cli.reclaim import Desk
     from flux_pipeline.wiro.client import Wiro

@@ -23,7 +23,7 @@ _AT_ONCE = 8
 
 @click.command()
 @options.together(
-    options.manifest,
+    options.manifests,
     options.select,
     options.max_cells,
     options.lockfile,

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from flux_pipeline.cli.service import Access
     from flux_pipeline.cli.stopping import End
     from flux_pipeline.ledger.facts import Submission
-    from flux_pipeline.ledger.lockfile import Lockfile
+    from flux_pipeline.ledger.shelf import Shelf
 
 STATES = ("cancelled", "finished", "failed", "left", "unclear")
 
 
 @click.command()
 @options.together(
-    options.manifest,
+    options.manifests,
     options.select,
     options.grace,
     options.max_cells,
@@ -43,7 +43,7 @@ def command(as_json: bool, grace: float | None, select: tuple[str, ...], **scope
     names = reclaim.chosen(work, service.history_of(work), select)
     rows: list[dict[str, Any]] = []
     code = 0
-    if work.lockfile.exists():
+    if work.has_lockfile:
         with reclaim.holding(work) as lockfile, service.opened(work.endpoint, credentials) as access:
             names = reclaim.chosen(work, lockfile.history, select)
             patience = reclaim.grace_of(work, grace)
@@ -52,8 +52,7 @@ def command(as_json: bool, grace: float | None, select: tuple[str, ...], **scope
     if as_json:
         project.print_document(
             {
-                "manifest": str(work.manifest),
-                "lockfile": str(work.lockfile),
+                **work.origin,
                 "counts": {state: counts[state] for state in STATES},
                 "tasks": rows,
                 "exit_code": code,
@@ -64,7 +63,7 @@ def command(as_json: bool, grace: float | None, select: tuple[str, ...], **scope
             click.echo(
                 plain(f"{row['state']:<9} {row['cell']}  task {row['task'] or 'unknown'}  {row['reason']}".strip())
             )
-    click.echo(_summary(counts, work.lockfile.exists(), str(work.manifest)), err=True)
+    click.echo(_summary(counts, work.has_lockfile, work.names), err=True)
     return code
 
 
@@ -79,7 +78,7 @@ def _summary(counts: Mapping[str, int], known: bool, manifest: str) -> str:
 
 
 async def _cancel(
-    work: Project, access: Access, lockfile: Lockfile, names: Mapping[str, str], grace: float
+    work: Project, access: Access, lockfile: Shelf, names: Mapping[str, str], grace: float
 ) -> tuple[list[dict[str, Any]], int]:
     """Stop what is known to run, then look for what is unclear and stop that: what runs is soon past stopping."""
     from flux_pipeline.cli.reclaim import Desk

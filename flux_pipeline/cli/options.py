@@ -54,7 +54,7 @@ class Shard(click.ParamType[Any]):
 
 
 PATH = click.Path(path_type=Path)
-manifest = click.argument("manifest", type=PATH)
+manifests = click.argument("manifests", metavar="MANIFEST...", nargs=-1, required=True, type=PATH)
 lockfile = flag("--lockfile", type=PATH, help="Use this lockfile instead of the one beside the manifest.")
 as_json = flag("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 simulate = flag("--simulate", is_flag=True, help="Rehearse against a local simulator: no account, no cost.")
@@ -85,4 +85,4 @@ def together(*options: Callable[[Any], Any]) -> Callable[[F], F]:
     return decorate
 
 
-scope = together(manifest, select, limit, shard, max_cells, lockfile, output_dir, simulate, as_json)
+scope = together(manifests, select, limit, shard, max_cells, lockfile, output_dir, simulate, as_json)

@@ -13,12 +13,14 @@ from typing import Any
 import click
 import orjson
 
-from flux_pipeline.errors import UsageError
+from flux_pipeline.errors import ManifestError, Problem, UsageError
 from flux_pipeline.files.save import Files
 from flux_pipeline.ledger import contents
 from flux_pipeline.ledger.history import History, fold
 from flux_pipeline.manifest.cells import Cell, Expansion, expand
+from flux_pipeline.manifest.paths import fold as fold_name
 from flux_pipeline.manifest.schema import Schemas
+from flux_pipeline.manifest.settings import RunSettings, strictest
 from flux_pipeline.plan import Plan, narrow, paths_to_survey, plan
 from flux_pipeline.price import estimate
 
@@ -28,16 +30,45 @@ _MOST_BYTES = 2 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Project:
-    """A manifest with what surrounds it. `cells` are the selected ones, `root` is where their paths begin."""
+class Part:
+    """One manifest of a command, with the lockfile that is its own."""
 
     manifest: Path
     expansion: Expansion
+    lockfile: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """Manifests with what surrounds them. `cells` are the selected ones, `root` is where their paths begin."""
+
+    parts: tuple[Part, ...]
     cells: tuple[Cell, ...]
     schemas: Schemas
-    lockfile: Path
     root: Path
     simulate: bool
+
+    @property
+    def names(self) -> str:
+        """The manifests as they stand on a command line."""
+        return " ".join(str(part.manifest) for part in self.parts)
+
+    @property
+    def origin(self) -> dict[str, Any]:
+        """What a JSON document says about where it comes from: lists, where there are several manifests."""
+        manifests = [str(part.manifest) for part in self.parts]
+        lockfiles = [str(part.lockfile) for part in self.parts]
+        alone = len(self.parts) == 1
+        return {"manifest": manifests[0] if alone else manifests, "lockfile": lockfiles[0] if alone else lockfiles}
+
+    @property
+    def settings(self) -> RunSettings:
+        """What the manifests' `run:` allow together."""
+        return strictest(part.expansion.manifest.run for part in self.parts)
+
+    @property
+    def has_lockfile(self) -> bool:
+        return any(part.lockfile.exists() for part in self.parts)
 
     @property
     def endpoint(self) -> str:
@@ -46,9 +77,9 @@ class Project:
         return SIMULATED if self.simulate else endpoint(os.environ)
 
     def history(self) -> History:
-        """Read the lockfile without holding it; an empty history where there is none."""
-        found = contents.read(self.lockfile)
-        return fold(()) if found is None else found.history
+        """Read the lockfiles without holding them; an empty history where there is none."""
+        found = (contents.read(part.lockfile) for part in self.parts)
+        return fold(one for each in found if each is not None for one in each.history.submissions.values())
 
     def plan(self, history: History) -> Plan:
         """Look at the files and decide every render's step."""
@@ -67,7 +98,7 @@ class Project:
 
 
 def load(
-    manifest: Path,
+    manifests: Sequence[Path],
     *,
     select: Sequence[str] = (),
     limit: int | None = None,
@@ -77,30 +108,60 @@ def load(
     output_dir: Path = Path(),
     simulate: bool = False,
 ) -> Project:
-    """Read a manifest and everything about it that costs nothing.
+    """Read manifests and everything about them that costs nothing.
 
     Raises:
-        UsageError: it cannot be read, has problems, or nothing of it is selected.
+        UsageError: one cannot be read or has problems, they are in each other's way, or nothing of them is selected.
     """
     schemas = Schemas((Path("schemas"),))
+    if lockfile is not None and len(manifests) > 1:
+        raise UsageError("--lockfile is for one manifest; several have each their own beside them")
     if lockfile is not None and not lockfile.parent.is_dir():
         raise UsageError(f"--lockfile {lockfile}: there is no folder {lockfile.parent}; make it, or name another place")
-    source = read_source(manifest)
-    expansion = expand(
-        source, file=str(manifest), schemas=schemas, max_cells=max_cells, place=rehearsed if simulate else None
-    )
-    for warning in expansion.warnings:
-        click.echo(f"warning: {warning}", err=True)
     suffix = ".simulated.lock" if simulate else ".lock"
+    place = rehearsed if simulate else None
+    parts = []
+    problems: list[Problem] = []
+    for manifest in manifests:
+        source = read_source(manifest)
+        try:
+            expansion = expand(source, file=str(manifest), schemas=schemas, max_cells=max_cells, place=place)
+        except ManifestError as error:
+            problems += error.problems
+            continue
+        for warning in expansion.warnings:
+            click.echo(f"warning: {warning}", err=True)
+        parts.append(Part(manifest=manifest, expansion=expansion, lockfile=lockfile or manifest.with_suffix(suffix)))
+    if problems:
+        raise ManifestError(tuple(problems))
+    _keep_apart(parts)
+    cells = [cell for part in parts for cell in part.expansion.cells]
     return Project(
-        manifest=manifest,
-        expansion=expansion,
-        cells=narrow(expansion.cells, select=select, limit=limit, shard=shard),
+        parts=tuple(parts),
+        cells=narrow(cells, select=select, limit=limit, shard=shard),
         schemas=schemas,
-        lockfile=lockfile or manifest.with_suffix(suffix),
         root=output_dir,
         simulate=simulate,
     )
+
+
+def _keep_apart(parts: Sequence[Part]) -> None:
+    """Make sure that no two manifests share a lockfile, or a path for different pictures."""
+    if len(parts) < 2:
+        return
+    owners: dict[Path, Part] = {}
+    claims: dict[str, tuple[Part, Cell]] = {}
+    for part in parts:
+        other = owners.setdefault(part.lockfile.resolve(), part)
+        if other is not part:
+            raise UsageError(f"{other.manifest} and {part.manifest} have one lockfile, {part.lockfile}; rename one")
+        for cell in part.expansion.cells:
+            first, theirs = claims.setdefault(fold_name(cell.path), (part, cell))
+            if first is not part and (theirs.path, theirs.key) != (cell.path, cell.key):
+                raise UsageError(
+                    f"{cell.path} is the path of {cell.id} in {part.manifest} and of {theirs.id} in {first.manifest}; "
+                    "write `output` so that they differ"
+                )
 
 
 def read_source(manifest: Path) -> bytes:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @options.together(
-    options.manifest,
+    options.manifests,
     options.flag("--dry-run", is_flag=True, help="Say what would go, and change nothing."),
     options.select,
     options.max_cells,
@@ -37,7 +37,7 @@ def command(as_json: bool, dry_run: bool, select: tuple[str, ...], **scope: Any)
     from flux_pipeline.files.remove import remove
 
     work = project.load(**scope)
-    if dry_run or not work.lockfile.exists():
+    if dry_run or not work.has_lockfile:
         pruning = _decide(work, work.history(), select)
     else:
         with reclaim.holding(work) as lockfile:

@@ -17,7 +17,7 @@ from flux_pipeline.cli.service import shapes_of, walk
 from flux_pipeline.errors import UsageError
 from flux_pipeline.ledger.facts import ACCOUNT, Submission
 from flux_pipeline.ledger.history import History, fold
-from flux_pipeline.ledger.lockfile import Lockfile
+from flux_pipeline.ledger.shelf import Claim, Shelf
 from flux_pipeline.run.jobs import Policy
 from flux_pipeline.wiro.client import Wiro
 from flux_pipeline.wiro.echo import keys_of
@@ -47,24 +47,41 @@ def chosen(project: Project, history: History, select: Sequence[str]) -> Mapping
 
 
 @contextmanager
-def holding(project: Project) -> Iterator[Lockfile]:
-    """Hold the lockfile, and leave it in its resting form; task ids that it cannot take are shown."""
-    with Lockfile(project.lockfile, project.endpoint) as lockfile:
-        if lockfile.torn is not None:
-            click.echo(f"note: an unfinished last line of {lockfile.path} was set aside as {lockfile.torn}", err=True)
+def holding(project: Project) -> Iterator[Shelf]:
+    """Hold the lockfiles, and leave them in their resting form; task ids that they cannot take are shown."""
+    with shelf_of(project) as shelf:
         try:
-            yield lockfile
+            yield shelf
         finally:
-            for line in lockfile.unwritten:
-                click.echo(line.decode(), err=True, nl=False)
-            if lockfile.unwritten:
-                click.echo(f"these task ids are not in {lockfile.path}; see {lockfile.emergency}", err=True)
-        lockfile.rewrite()
+            tell_unwritten(shelf)
+        shelf.rewrite()
+
+
+def shelf_of(project: Project) -> Shelf:
+    """Take the lockfiles of a project, and say what was wrong with them."""
+    wanted = (frozenset(cell.key for cell in part.expansion.cells) for part in project.parts)
+    claims = [Claim(part.lockfile, keys) for part, keys in zip(project.parts, wanted, strict=True)]
+    shelf = Shelf(claims, project.endpoint)
+    for one in shelf.lockfiles:
+        if one.torn is not None:
+            click.echo(f"note: an unfinished last line of {one.path} was set aside as {one.torn}", err=True)
+    return shelf
+
+
+def tell_unwritten(shelf: Shelf) -> None:
+    """Show the task ids that a lockfile could not take, and say where they are instead."""
+    for one in shelf.lockfiles:
+        for line in one.unwritten:
+            click.echo(line.decode(), err=True, nl=False)
+        if one.unwritten:
+            merge = f"`flux-pipeline merge {one.path} {one.emergency} -o {one.path}` brings them back"
+            where = f"they are in {one.emergency}: {merge}" if one.emergency else "keep them"
+            click.echo(f"task ids that {one.path} could not take are above; {where}", err=True)
 
 
 def grace_of(project: Project, given: float | None) -> float:
     """Return how long to look: the flag, else the manifest's `run:`, else what a run waits too."""
-    said = project.expansion.manifest.run.grace
+    said = project.settings.grace
     return given if given is not None else float(said) if said is not None else Policy().grace
 
 
@@ -86,7 +103,7 @@ class Look:
 class Desk:
     """The service and the held lockfile, side by side."""
 
-    def __init__(self, project: Project, wiro: Wiro, lockfile: Lockfile, account: str) -> None:
+    def __init__(self, project: Project, wiro: Wiro, lockfile: Shelf, account: str) -> None:
         self.wiro = wiro
         self._project = project
         self._lockfile = lockfile

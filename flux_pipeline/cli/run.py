@@ -52,13 +52,13 @@ def command(as_json: bool, frozen: Path | None, no_progress: bool, verbose: int,
 
     if given["submit_only"] and given["collect_only"]:
         raise click.UsageError("--submit-only and --collect-only exclude each other")
-    scope = ("manifest", "select", "limit", "shard", "max_cells", "lockfile", "output_dir", "simulate")
+    scope = ("manifests", "select", "limit", "shard", "max_cells", "lockfile", "output_dir", "simulate")
     work = project.load(**{name: given.pop(name) for name in scope})
     _log(verbose)
     show = session.Show(progress=not (no_progress or quiet), quiet=quiet)
     outcome = session.carry_out(work, policy(work, given), show, frozen)
     if as_json:
-        project.print_document(documents.ran(outcome, str(work.manifest), str(work.lockfile), len(work.cells)))
+        project.print_document(documents.ran(outcome, work.origin, len(work.cells)))
     if not quiet or outcome.exit_code:
         for line in text.ran(outcome):
             click.echo(line, err=True)
@@ -69,7 +69,7 @@ def policy(work: Project, given: dict[str, Any]) -> Policy:
     """Return what the user allows: a flag or its environment variable, else the manifest's `run:`, else the default."""
     from flux_pipeline.run.jobs import Policy
 
-    said = work.expansion.manifest.run
+    said = work.settings
     limits: dict[str, Decimal | float | int] = {}
     for name in ("rate", "concurrency", "max_cost", "retries", "timeout", "grace"):
         value = given.get(name) if given.get(name) is not None else getattr(said, name)

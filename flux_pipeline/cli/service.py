@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from flux_pipeline.cli.project import Project
 from flux_pipeline.errors import AccountError, LockfileForeign, ServiceError
 from flux_pipeline.ledger import contents
-from flux_pipeline.ledger.history import History, fold
+from flux_pipeline.ledger.history import History
 from flux_pipeline.manifest.schema import Schemas
 from flux_pipeline.run.sweep import Sweep
 from flux_pipeline.wiro.auth import Credentials, Secret
@@ -67,20 +67,19 @@ def shapes_of(schemas: Schemas, models: Iterable[str]) -> tuple[Shape, ...]:
 
 
 def history_of(project: Project) -> History:
-    """Read the lockfile without holding it, and make sure that it is this server's.
+    """Read the lockfiles without holding them, and make sure that they are this server's.
 
     Raises:
-        LockfileError: it is damaged, of a newer version, or of another server.
+        LockfileError: one is damaged, of a newer version, or of another server.
     """
-    found = contents.read(project.lockfile)
-    if found is None:
-        return fold(())
-    if found.endpoint != project.endpoint:
-        raise LockfileForeign(
-            f"{project.lockfile} belongs to {found.endpoint}, but this command talks to {project.endpoint}: "
-            "set WIRO_API_BASE_URL to that server, or name another lockfile with --lockfile"
-        )
-    return found.history
+    for part in project.parts:
+        found = contents.read(part.lockfile)
+        if found is not None and found.endpoint != project.endpoint:
+            raise LockfileForeign(
+                f"{part.lockfile} belongs to {found.endpoint}, but this command talks to {project.endpoint}: "
+                "set WIRO_API_BASE_URL to that server, or name another lockfile with --lockfile"
+            )
+    return project.history()
 
 
 def conduct(work: Coroutine[Any, Any, T]) -> T:

@@ -20,11 +20,12 @@ import orjson
 
 from flux_pipeline.cli.album import Album
 from flux_pipeline.cli.project import Project
+from flux_pipeline.cli.reclaim import shelf_of, tell_unwritten
 from flux_pipeline.cli.service import Access, opened, shapes_of
 from flux_pipeline.errors import DiskError, PlanMismatch, UsageError
 from flux_pipeline.files.checker import Checker
 from flux_pipeline.files.save import Files
-from flux_pipeline.ledger.lockfile import Lockfile
+from flux_pipeline.ledger.shelf import Shelf
 from flux_pipeline.plan import Plan, Step
 from flux_pipeline.progress import watch
 from flux_pipeline.report import text
@@ -60,38 +61,25 @@ def carry_out(project: Project, policy: Policy, show: Show, frozen: Path | None)
     steps = None if frozen is None else _frozen_steps(frozen)
     checker = Checker()
     files = Files(project.root, checker.inspect)
-    with checker, Lockfile(project.lockfile, endpoint) as lockfile:
-        if lockfile.torn is not None:
-            click.echo(
-                f"note: an unfinished last line of {project.lockfile} was set aside as {lockfile.torn}", err=True
-            )
-        plan = project.plan(lockfile.history)
+    with checker, shelf_of(project) as shelf:
+        plan = project.plan(shelf.history)
         if steps is not None:
             _compare(steps, plan, f"{frozen}")
         if not show.quiet:
             click.echo(text.summed(plan), err=True)
         _prepare(files, plan)
         with opened(endpoint, credentials) as access:
-            engine = Engine(plan, lockfile.history, policy, _given(project, access.credentials), moment())
-            outcome = asyncio.run(_run(engine, access, lockfile, lambda wiro: Album(files, wiro, checker.close), show))
-        _rest(lockfile)
+            engine = Engine(plan, shelf.history, policy, _given(project, access.credentials), moment())
+            outcome = asyncio.run(_run(engine, access, shelf, lambda wiro: Album(files, wiro, checker.close), show))
+        _rest(shelf)
     return outcome
 
 
-def _rest(lockfile: Lockfile) -> None:
-    """Leave the lockfile in its resting form, and say where the task ids are that it could not take."""
-    for line in lockfile.unwritten:
-        click.echo(line.decode(), err=True, nl=False)
-    if lockfile.unwritten:
-        place = lockfile.emergency
-        where = (
-            f"they are in {place}: `flux-pipeline merge {lockfile.path} {place} -o {lockfile.path}` brings them back"
-        )
-        click.echo(
-            f"task ids that {lockfile.path} could not take are above; {where if place else 'keep them'}", err=True
-        )
+def _rest(shelf: Shelf) -> None:
+    """Leave the lockfiles in their resting form, and say where the task ids are that they could not take."""
+    tell_unwritten(shelf)
     try:
-        lockfile.rewrite()
+        shelf.rewrite()
     except DiskError as error:
         click.echo(f"note: the lockfile is whole but could not be tidied: {error}", err=True)
 
@@ -113,13 +101,11 @@ def _prepare(files: Files, plan: Plan) -> None:
     files.preflight(wanted)
 
 
-async def _run(
-    engine: Engine, access: Access, lockfile: Lockfile, album: Callable[[Wiro], Album], show: Show
-) -> Outcome:
+async def _run(engine: Engine, access: Access, shelf: Shelf, album: Callable[[Wiro], Album], show: Show) -> Outcome:
     progress = watch(sys.stderr, wanted=show.progress)
     async with Http() as http:
         wiro = Wiro(http, access.url, access.credentials)
-        runner = Runner(engine, wiro, lockfile, album(wiro), progress)
+        runner = Runner(engine, wiro, shelf, album(wiro), progress)
         with contextlib.closing(progress), _signals(runner):
             return await runner.run()
 

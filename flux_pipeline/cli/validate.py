@@ -10,7 +10,7 @@ from flux_pipeline.cli import options
 
 
 @click.command()
-@options.manifest
+@click.argument("manifest", type=options.PATH)
 @options.max_cells
 @options.lockfile
 @options.flag("--format", "form", type=click.Choice(["text", "json", "github"]), default="text", help="How to say it.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
@@ -28,6 +28,18 @@ class RunSettings:
     grace: float | None = None
     timeout: float | None = None
     max_cells: int | None = None
+
+
+def strictest(settings: Iterable[RunSettings]) -> RunSettings:
+    """Return what several manifests allow together: the least of each limit, and the longest grace."""
+    known = tuple(settings)
+
+    def chosen(name: str, choose: Callable[[list[Any]], Any]) -> Any:
+        said = [value for one in known if (value := getattr(one, name)) is not None]
+        return choose(said) if said else None
+
+    least = {name: chosen(name, min) for name in ("rate", "concurrency", "max_cost", "retries", "timeout", "max_cells")}
+    return RunSettings(**least, grace=chosen("grace", max))
 
 
 def parse_rate(text: str) -> float:

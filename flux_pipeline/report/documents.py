@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -50,8 +50,8 @@ def planned(plan: Plan) -> dict[str, Any]:
     }
 
 
-def ran(outcome: Outcome, manifest: str, lockfile: str, cells: int) -> dict[str, Any]:
-    """Return what `run --json` prints."""
+def ran(outcome: Outcome, origin: Mapping[str, Any], cells: int) -> dict[str, Any]:
+    """Return what `run --json` prints; `origin` names manifest and lockfile."""
     counts = {"cells": cells, "renders": len(outcome.ends)}
     counts |= {state: outcome.count(state) for state in ("saved", "failed", "pending", "doubtful")}
     done = outcome.session
@@ -64,8 +64,7 @@ def ran(outcome: Outcome, manifest: str, lockfile: str, cells: int) -> dict[str,
         "derived": done.derived,
     }
     return {
-        "manifest": manifest,
-        "lockfile": lockfile,
+        **origin,
         "counts": counts,
         "session": session,
         "cost_usd": {"session": dollars(outcome.charged), "total": dollars(outcome.spent)},
