@@ -153,8 +153,11 @@ class Submitting:
         return max(at, self.board.hold, self.slots.full_until)
 
     def stuck(self) -> Literal["budget", "slots"] | None:
-        """Say what stands before the next submission for good: nothing is on its way that could make room."""
-        if not self.waiting or not self.may_submit() or self.board.busy():
+        """Say what stands before the next submission for good: nothing is on its way that could make room.
+
+        Not before the list has been read: what waits may be there already, and need no money.
+        """
+        if not self.waiting or not self.may_submit() or not self.ready() or self.board.busy():
             return None
         if not self._affordable():
             return "budget"

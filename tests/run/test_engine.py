@@ -9,7 +9,7 @@ from decimal import Decimal
 from itertools import pairwise
 
 import pytest
-from run.world import PRICE, Dice, World, cell
+from run.world import PRICE, Dice, Disk, World, cell
 
 from flux_pipeline.run.events import Answered, AskDetail, AskList, Broke, Fetch, Interrupted, Post, Write, Written
 
@@ -375,6 +375,15 @@ def test_tasks_that_no_lockfile_knows_are_taken_over_and_not_paid_again():
     outcome = world.run()
     assert (outcome.exit_code, outcome.session.adopted, outcome.session.submitted) == (0, 8, 0)
     assert len(world.server.tasks) == 8
+
+
+def test_a_task_that_no_lockfile_knows_is_taken_over_even_when_no_money_is_left_to_submit_it():
+    world = World(2)
+    world.run()
+    lost = world.disk.facts[0].key
+    world.disk = Disk([fact for fact in world.disk.facts if fact.key != lost])
+    outcome = world.run(max_cost=PRICE)
+    assert (outcome.exit_code, outcome.session.adopted, len(world.server.tasks)) == (0, 1, 2)
 
 
 def test_a_redirect_stops_submissions_with_exit_6():
