@@ -381,7 +381,7 @@ def test_a_task_that_no_lockfile_knows_is_taken_over_even_when_no_money_is_left_
     world = World(2)
     world.run()
     lost = world.disk.facts[0].key
-    world.disk = Disk([fact for fact in world.disk.facts if fact.key != lost])
+    world.disk = Disk([fact for fact in world.disk.facts if fact.key != lost], world.disk.files)
     outcome = world.run(max_cost=PRICE)
     assert (outcome.exit_code, outcome.session.adopted, len(world.server.tasks)) == (0, 1, 2)
 
