@@ -20,8 +20,10 @@ from flux_pipeline.errors import FluxError
 _COMMANDS = (
     *("run", "plan", "validate", "expand", "status"),
     *("cancel", "adopt", "audit", "verify", "prune", "merge"),
-    *("schema", "simulator"),
+    *("init", "schema", "simulator", "completion"),
 )
+PROGRAM = "flux-pipeline"
+COMPLETE = "_FLUX_PIPELINE_COMPLETE"  # the environment variable by which a shell asks for completions
 _INTERRUPTED = 130
 _STOPPED = (129, 130, 143)
 _BROKEN_PIPE = 141
@@ -51,7 +53,7 @@ flux-pipeline run manifests/catalog.yaml               make the pictures, or go 
 
 
 @click.group(cls=_Late, help=_HELP, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.version_option(__version__, prog_name="flux-pipeline")
+@click.version_option(__version__, prog_name=PROGRAM)
 def cli() -> None: ...
 
 
@@ -65,9 +67,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(arguments: Sequence[str] | None) -> int:
+    if asked := os.environ.get(COMPLETE):
+        from click.shell_completion import shell_complete
+
+        return shell_complete(cli, {}, PROGRAM, COMPLETE, asked)
     try:
         # Not click's own `main`: it turns a closed pipe into exit 1.
-        with cli.make_context("flux-pipeline", list(sys.argv[1:] if arguments is None else arguments)) as context:
+        with cli.make_context(PROGRAM, list(sys.argv[1:] if arguments is None else arguments)) as context:
             code = cli.invoke(context)
         sys.stdout.flush()
     except click.exceptions.Exit as end:
@@ -93,5 +99,5 @@ def _run(arguments: Sequence[str] | None) -> int:
 
 
 def _say(message: str, code: int) -> int:
-    click.echo(f"flux-pipeline: {message}", err=True)
+    click.echo(f"{PROGRAM}: {message}", err=True)
     return code

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from flux_pipeline.errors import UsageError
+from flux_pipeline.errors import FluxError, UsageError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -54,6 +54,7 @@ class Shard(click.ParamType[Any]):
 
 
 PATH = click.Path(path_type=Path)
+_MOST_IDS = 200
 manifests = click.argument("manifests", metavar="MANIFEST...", nargs=-1, required=True, type=PATH)
 lockfile = flag("--lockfile", type=PATH, help="Use this lockfile instead of the one beside the manifest.")
 as_json = flag("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
@@ -64,7 +65,37 @@ output_dir = flag(
 max_cells = flag(
     "--max-cells", type=click.IntRange(min=1), metavar="N", help="Refuse a manifest with more cells than this."
 )
-select = flag("--select", multiple=True, metavar="GLOB", help="Only cells whose id matches; may be repeated.")
+
+
+def _ids(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    """Return the ids of cells that a shell may complete to; none where no manifest can tell.
+
+    The manifests are looked for in the shell's own words: click knows no arguments yet while a flag lacks its value.
+    """
+    import os
+    import shlex
+    from contextlib import redirect_stderr
+    from io import StringIO
+
+    from flux_pipeline.cli import project
+
+    try:
+        words = shlex.split(os.environ.get("COMP_WORDS", ""))
+        manifests = [Path(word) for word in words if word.endswith((".yaml", ".yml"))]
+        with redirect_stderr(StringIO()):
+            cells = project.load(manifests).cells
+    except (FluxError, OSError, ValueError):
+        return []
+    return [cell.id for cell in cells if cell.id.startswith(incomplete)][:_MOST_IDS]
+
+
+select = flag(
+    "--select",
+    multiple=True,
+    metavar="GLOB",
+    help="Only cells whose id matches; may be repeated.",
+    shell_complete=_ids,
+)
 limit = flag("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N cells.")
 shard = flag("--shard", type=Shard(), help="Only the I-th of N parts of the renders.")
 grace = flag(
