@@ -7,6 +7,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 _TIER_PIXELS = 1_048_576
+_LEAST, _MOST = Decimal("1E-12"), Decimal(10**9)
 
 
 def estimate(price: Any, params: Mapping[str, Any]) -> Decimal | None:
@@ -28,8 +29,18 @@ def estimate(price: Any, params: Mapping[str, Any]) -> Decimal | None:
 
 
 def _matches(entry: Any, params: Mapping[str, Any]) -> bool:
-    inputs = entry.get("inputs") if isinstance(entry, dict) else None
-    return isinstance(inputs, dict) and all(str(params.get(name)) == str(value) for name, value in inputs.items())
+    inputs = entry.get("inputs") if isinstance(entry, Mapping) else None
+    return isinstance(inputs, Mapping) and all(_same(params.get(name), value) for name, value in inputs.items())
+
+
+def _same(ours: Any, theirs: Any) -> bool:
+    """Compare as the service may have written it: numbers and truth as text, and absent as empty."""
+    if isinstance(ours, bool) or isinstance(theirs, bool):
+        return str(ours).lower() == str(theirs).lower()
+    numbers = _number(ours), _number(theirs)
+    if None not in numbers:
+        return numbers[0] == numbers[1]
+    return ("" if ours is None else str(ours)) == ("" if theirs is None else str(theirs))
 
 
 def _by_pixels(entry: Any, amount: Decimal | None, params: Mapping[str, Any]) -> Decimal | None:
@@ -41,8 +52,14 @@ def _by_pixels(entry: Any, amount: Decimal | None, params: Mapping[str, Any]) ->
 
 
 def _amount(value: Any) -> Decimal | None:
+    """Return dollars; None for what is no price, among it what is below a millionth of a millionth or beyond reason."""
+    amount = _number(value)
+    return amount if amount == 0 or (amount is not None and _LEAST <= amount <= _MOST) else None
+
+
+def _number(value: Any) -> Decimal | None:
     try:
-        amount = Decimal(str(value))
+        number = Decimal(str(value).strip())
     except InvalidOperation:
         return None
-    return amount if amount.is_finite() and amount >= 0 else None
+    return number if number.is_finite() else None

@@ -18,6 +18,7 @@ from pathlib import Path
 import click
 import orjson
 
+from flux_pipeline.cli import prices
 from flux_pipeline.cli.album import Album
 from flux_pipeline.cli.project import Project
 from flux_pipeline.cli.reclaim import shelf_of, tell_unwritten
@@ -65,10 +66,11 @@ def carry_out(project: Project, policy: Policy, show: Show, frozen: Path | None)
         plan = project.plan(shelf.history)
         if steps is not None:
             _compare(steps, plan, f"{frozen}")
-        if not show.quiet:
-            click.echo(text.summed(plan), err=True)
         _prepare(files, plan)
         with opened(endpoint, credentials) as access:
+            plan = prices.limited(plan, policy, access)
+            if not show.quiet:
+                click.echo(text.summed(plan), err=True)
             engine = Engine(plan, shelf.history, policy, _given(project, access.credentials), moment())
             outcome = asyncio.run(_run(engine, access, shelf, lambda wiro: Album(files, wiro, checker.close), show))
         _rest(shelf)

@@ -23,23 +23,38 @@ if TYPE_CHECKING:
 @options.flag("--port", type=click.IntRange(0, 65535), default=0, help="Which port; a free one by default.")
 @options.flag("--db", type=options.PATH, help="Keep tasks in this SQLite file; in memory by default.")
 @options.flag("--balance", type=options.Parsed("dollars", "parse_money"), default="50", help="Dollars on the account.")
+@options.flag("--price", type=options.Parsed("dollars", "parse_money"), help="What a picture costs; 0.03 unless said.")
+@options.flag(
+    "--charge", type=options.Parsed("dollars", "parse_money"), help="What it really costs, where that is another price."
+)
 @options.flag("--speed", type=click.FloatRange(min=0, min_open=True), default=1.0, help="How much faster than life.")
 @options.flag("--faults", type=options.PATH, help="A YAML file of faults to show on demand.")
 @options.as_json
 def command(
-    host: str, port: int, db: Path | None, balance: Decimal, speed: float, faults: Path | None, as_json: bool
+    host: str,
+    port: int,
+    db: Path | None,
+    balance: Decimal,
+    price: Decimal | None,
+    charge: Decimal | None,
+    speed: float,
+    faults: Path | None,
+    as_json: bool,
 ) -> None:
     """Serve the Wiro API on loopback until interrupted, with real pictures and a ledger of what was charged.
 
     A fault is such as {on: run, what: lost_answer, nth: [2]}; a wrong one shows the names that there are.
     Any key is accepted; with WIRO_API_KEY set only that one, and with WIRO_API_SECRET requests have to be signed.
     """
+    from flux_pipeline.simulator.models import PRICE
     from flux_pipeline.simulator.server import Settings, Simulator, serve
 
     settings = Settings(
         api_key=os.environ.get("WIRO_API_KEY") or None,
         api_secret=os.environ.get("WIRO_API_SECRET") or None,
         balance=balance,
+        price=PRICE if price is None else price,
+        charge=charge,
         speed=speed,
         faults=None if faults is None else _faults(faults),
     )

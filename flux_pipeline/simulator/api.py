@@ -16,6 +16,7 @@ from flux_pipeline.simulator.studio import Studio, picture_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from decimal import Decimal
 
     from flux_pipeline.simulator.account import Account
     from flux_pipeline.simulator.ledger import Ledger
@@ -39,9 +40,12 @@ class Api:
         latency: Latency,
         seed: int,
         speed: float,
+        price: Decimal,
+        charge: Decimal,
     ) -> None:
         self._ledger, self._account, self._studio, self._messenger = ledger, account, studio, messenger
         self._latency, self._seed, self._speed = latency, seed, speed
+        self._price, self._charge = price, charge
 
     async def run(self, call: Call) -> Payload:
         at = call.request.match_info
@@ -70,7 +74,7 @@ class Api:
             queue=queue,
             run=run,
             outcome=call.outcome,
-            price=int(models.PRICE * MICRO),
+            price=int(self._charge * MICRO),
             file_token=file_token(),
         )
 
@@ -134,7 +138,7 @@ class Api:
         model = models.find(str(call.body.get("slugowner")), str(call.body.get("slugproject")))
         if model is None:
             return failure(1, _NO_MODEL)
-        return {"errors": [], "tool": [model.tool()], "result": True}
+        return {"errors": [], "tool": [model.tool(self._price)], "result": True}
 
     def named(self, body: Mapping[str, Any]) -> Task | None:
         """Find the task that a body names, by id or by token, under any of the three names that the sources use."""

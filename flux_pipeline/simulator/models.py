@@ -106,8 +106,9 @@ class Model:
         missing = {p.name: p.default for p in self.parameters if _absent(given.get(p.name))}
         return {**given, **missing}
 
-    def tool(self) -> dict[str, Any]:
-        price = [{"inputs": {}, "price": float(PRICE), "priceMethod": "cpr"}]
+    def tool(self, dollars: Decimal = PRICE) -> dict[str, Any]:
+        """Describe the model as /Tool/Detail does, at this price of a run."""
+        price = [{"inputs": {}, "price": float(dollars), "priceMethod": "cpr"}]
         return {
             "id": self.id,
             "title": self.name,

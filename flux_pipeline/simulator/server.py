@@ -23,6 +23,7 @@ from flux_pipeline.simulator.ledger import Ledger, LedgerRow
 from flux_pipeline.simulator.life import Latency
 from flux_pipeline.simulator.messenger import Messenger
 from flux_pipeline.simulator.mischief import Mischief, Stage
+from flux_pipeline.simulator.models import PRICE
 from flux_pipeline.simulator.studio import Studio
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ REHEARSAL_BALANCE = Decimal(1000)
 """Enough for `run --simulate`: no limit on concurrency, and 25,000 renders until there is one."""
 
 _LARGEST_BODY = 16 * 1024 * 1024
+_DEAREST = 1_000_000
 _SHUTDOWN_SECONDS = 0.1
 
 
@@ -47,7 +49,8 @@ class Settings:
     """An account and its manners.
 
     `api_key` None lets any key in, `api_secret` None asks for no signature. `balance` is what was paid in before the
-    first charge in the ledger. `speed` divides all latencies; `math.inf` makes tasks finish at once.
+    first charge in the ledger. `speed` divides all latencies; `math.inf` makes tasks finish at once. `price` is what a
+    picture costs by /Tool/Detail, in dollars, and `charge` what it really costs; None is the same.
     """
 
     api_key: str | None = field(default=None, repr=False)
@@ -56,6 +59,8 @@ class Settings:
     balance: Decimal = Decimal(50)
     latency: Latency = field(default_factory=Latency)
     speed: float = 1.0
+    price: Decimal = PRICE
+    charge: Decimal | None = None
     seed: int = 0
     faults: Faults | None = None
 
@@ -66,6 +71,8 @@ class Simulator:
     def __init__(self, settings: Settings, db: Path | None = None, *, clock: Callable[[], float] = time.time) -> None:
         if settings.speed <= 0:
             raise UsageError("the simulator's speed must be above 0")
+        if max(settings.price, settings.charge or settings.price) > _DEAREST:
+            raise UsageError(f"the simulator's prices end at ${_DEAREST}")
         self.settings = settings
         self._clock = clock
         self._ledger = Ledger(db)
@@ -82,6 +89,8 @@ class Simulator:
             latency=settings.latency,
             seed=settings.seed,
             speed=settings.speed,
+            price=settings.price,
+            charge=settings.price if settings.charge is None else settings.charge,
         )
         stage = Stage(api=self._api, cdn=self._cdn, ledger=self._ledger, studio=self._studio, account=self._account)
         self._mischief = Mischief(settings.faults, stage) if settings.faults is not None else None

@@ -12,6 +12,7 @@ import orjson
 
 from flux_pipeline.errors import UsageError
 from flux_pipeline.ledger.keys import Render
+from flux_pipeline.wiro import offer as offers
 from flux_pipeline.wiro import post, wire
 from flux_pipeline.wiro.auth import Credentials
 from flux_pipeline.wiro.download import Downloads, Sink
@@ -105,6 +106,12 @@ class Wiro:
     async def list_tasks(self, start: int) -> ReadOutcome:
         """Ask for a page of the account's tasks, newest first."""
         return await self._read("Task/List", wire.list_body(start))
+
+    async def offer(self, model: str) -> offers.Offer | Unread:
+        """Ask for the parameters and the price of a model, as the service offers it now."""
+        if not _MODEL.fullmatch(model):
+            return Unread(reason=f"{model!r} names no model")
+        return offers.read(await self._ask("Tool/Detail", offers.body(model)), model, time.time())
 
     async def download(self, url: str, sink: Sink, promised: int | None) -> Gone | Undelivered | None:
         """Fetch a file into `sink`, going on after a break; None once all of it has come.

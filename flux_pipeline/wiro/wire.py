@@ -120,6 +120,18 @@ def _code(value: object) -> int | None:
 
 def read_tasks(reply: Reply, now: float) -> ReadOutcome:
     """Turn an answer of Detail, List, Cancel or Kill into tasks, or say why it tells none."""
+    data = told(reply, now)
+    if isinstance(data, NoTask | Unread):
+        return data
+    listed = data.get("tasklist")
+    tasks = tuple(map(read_task, listed)) if isinstance(listed, list) else (None,)
+    if None in tasks:
+        return Unread(reason="the answer's list of tasks has not the expected shape")
+    return Tasks(tasks=tuple(task for task in tasks if task is not None))
+
+
+def told(reply: Reply, now: float) -> dict[str, Any] | NoTask | Unread:
+    """Return the object that an answer consists of where it says yes, else why it tells nothing."""
     if isinstance(reply, NoAnswer):
         return Unread(reason=reply.reason)
     if reply.status != 200:
@@ -130,13 +142,7 @@ def read_tasks(reply: Reply, now: float) -> ReadOutcome:
         return Unread(reason=f"the answer is not JSON: {error}")
     if not isinstance(data, dict):
         return Unread(reason="the answer is not a JSON object")
-    if data.get("result") is not True:
-        return _unread_errors(errors(data))
-    listed = data.get("tasklist")
-    tasks = tuple(map(read_task, listed)) if isinstance(listed, list) else (None,)
-    if None in tasks:
-        return Unread(reason="the answer's list of tasks has not the expected shape")
-    return Tasks(tasks=tuple(task for task in tasks if task is not None))
+    return data if data.get("result") is True else _unread_errors(errors(data))
 
 
 def _unread_status(answer: Answer, now: float) -> Unread:
@@ -157,7 +163,7 @@ def message_of(answer: Answer) -> str:
     return next((message for _, message in errors(data)), "") if isinstance(data, dict) else ""
 
 
-def _unread_errors(found: tuple[tuple[int | None, str], ...]) -> ReadOutcome:
+def _unread_errors(found: tuple[tuple[int | None, str], ...]) -> NoTask | Unread:
     code, message = found[0] if found else (None, "the answer says neither yes nor why not")
     if code == 1 and _NO_TASK in message.lower():
         return NoTask()
