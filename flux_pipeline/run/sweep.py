@@ -1,7 +1,7 @@
 """One walk through the service's list of tasks, newest first, that knows whether it saw everything.
 
 The list moves while it is read: a new task pushes the others down. So every page begins a little before the last one
-ended, and must show that one's last task again. When ids do not fall strictly, or two pages do not overlap, the walk
+ended, and must show that one's last task again. When ids do not fall strictly, or two pages do not fit together, the walk
 starts over; after five times it is incomplete, and nothing may be concluded from what it did not show.
 """
 
@@ -53,9 +53,15 @@ class Sweep:
         return "going"
 
     def _torn(self, ids: tuple[str, ...]) -> bool:
-        """Say whether a page does not show the last task of the page before, so that some are missing in between."""
+        """Say whether a page and those before it do not fit together, so that tasks are missing in one of them.
+
+        It has to show the last task of the page before, and nothing above that task that was not there already.
+        """
         past_the_only_one = len(self._last) == 1 and not ids
-        return bool(self._last) and self._last[-1] not in ids and not past_the_only_one
+        if not self._last or past_the_only_one:
+            return False
+        last = self._last[-1]
+        return last not in ids or any(int(one) > int(last) and one not in self.tasks for one in ids)
 
     def _again(self) -> Progress:
         self._restarts += 1
