@@ -30,6 +30,7 @@ from flux_pipeline.ledger.history import fold
 
 _BALLAST_BYTES = 64 << 10
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS)  # exFAT, some network shares
 
 
 class Lockfile:
@@ -289,9 +290,15 @@ def _create(path: Path, endpoint: str) -> None:
     """Make the file appear with its header or not at all: an empty lockfile would look like a fresh start."""
     temporary = _write_beside(path, _header_line(endpoint), 0o644)
     try:
-        os.link(temporary, path)
-    finally:
-        temporary.unlink()
+        try:
+            os.link(temporary, path)
+        finally:
+            temporary.unlink()
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        # Not as safe, on such a file system: the lock keeps other runs away, but nothing does other programs.
+        _write_beside(path, _header_line(endpoint), 0o644).rename(path)
     _sync_folder(path)
 
 

@@ -47,6 +47,16 @@ def names(path):
     return {each.name for each in path.parent.iterdir()} - {"catalog.lock.held"}
 
 
+def test_a_lockfile_can_be_made_where_there_are_no_hard_links(path, monkeypatch):
+    def no_links(*_, **__):
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", no_links)
+    with held(path):
+        assert path.read_bytes() == HEADER
+    assert names(path) == {"catalog.lock"}
+
+
 # --- writing ---------------------------------------------------------------------------------------------------------
 
 
