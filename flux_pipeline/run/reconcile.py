@@ -184,7 +184,8 @@ class Reconcile:
             free = self._free(candidates, case.submission.key)
             fitting = [task for task in free if int(task.id) > case.watermark]
             if fitting:
-                self._adopt(case, min(fitting, key=lambda one: int(one.id)))
+                likeliest = min if case.watermark else max  # without a mark, older tasks of the same render fit as well
+                self._adopt(case, likeliest(fitting, key=lambda one: int(one.id)))
         recent = evidence.recent(sweep.tasks, self.board.now.wall)
         for key in waiting:
             fresh = [task for task in self._free(candidates, key) if recent(task)]
