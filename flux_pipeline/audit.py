@@ -143,6 +143,15 @@ def audit(scene: Scene) -> tuple[Finding, ...]:
     return tuple(sorted(found, key=lambda one: (order.index(one.kind), one.cell, one.task or "")))
 
 
+def unpriced(findings: Iterable[Finding]) -> int:
+    """Return how many of these tasks and unclear submissions there are whose amount nobody knows."""
+    known: dict[str, bool] = {}
+    for number, one in enumerate(findings):
+        about = one.task or f"submission {number}"
+        known[about] = known.get(about, False) or one.cost is not None
+    return list(known.values()).count(False)
+
+
 def cost_of(findings: Iterable[Finding]) -> Decimal:
     """Return the dollars that the findings are about, every task and every unclear submission once."""
     amounts: dict[str, Decimal] = {}

@@ -72,6 +72,10 @@ class Plan:
         """Return the dollars that the submissions of this plan will cost, as far as their prices are known."""
         return sum((one.estimate or Decimal(0) for one in self.renders if one.step is Step.SUBMIT), Decimal(0))
 
+    def unpriced(self) -> int:
+        """Return how many submissions of this plan have a price that nobody knows."""
+        return sum(one.step is Step.SUBMIT and one.estimate is None for one in self.renders)
+
 
 def narrow(
     cells: Sequence[Cell], *, select: Sequence[str] = (), limit: int | None = None, shard: tuple[int, int] | None = None

@@ -36,6 +36,9 @@ class Glance(Protocol):
     def charged(self) -> Decimal: ...
 
     @property
+    def uncharged(self) -> int: ...
+
+    @property
     def note(self) -> str: ...
 
 
@@ -127,4 +130,5 @@ def watch(stream: TextIO, *, wanted: bool) -> Bar | Lines | Silence:
 
 def _tally(glance: Glance) -> str:
     doubtful = f", {glance.doubtful} doubtful" if glance.doubtful else ""
-    return f"{glance.running} running, {glance.failed} failed{doubtful}, ${glance.charged:.2f}"
+    least = "at least " if glance.uncharged else ""
+    return f"{glance.running} running, {glance.failed} failed{doubtful}, {least}${glance.charged:.2f}"

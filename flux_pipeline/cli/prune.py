@@ -35,6 +35,7 @@ def command(as_json: bool, dry_run: bool, select: tuple[str, ...], **scope: Any)
     """
     from flux_pipeline.cli import project, reclaim
     from flux_pipeline.files.remove import remove
+    from flux_pipeline.report.text import known
 
     work = project.load(**scope)
     if dry_run or not work.has_lockfile:
@@ -50,10 +51,12 @@ def command(as_json: bool, dry_run: bool, select: tuple[str, ...], **scope: Any)
     else:
         for line in _text(pruning, dry_run=dry_run):
             click.echo(line)
-    if spent := _spent(pruning):
+    if (spent := _spent(pruning)) or _unpriced(pruning):
         forgets = "would forget" if dry_run else "forgets"
         click.echo(
-            f"the lockfile {forgets} ${spent:f} of spending: wanting these pictures again would pay again", err=True
+            f"the lockfile {forgets} {known(spent, _unpriced(pruning))} of spending: "
+            "wanting these pictures again would pay again",
+            err=True,
         )
 
 
@@ -79,6 +82,10 @@ def _spent(pruning: Pruning) -> Decimal:
     return sum((one.reserved for one in pruning.records), Decimal(0))
 
 
+def _unpriced(pruning: Pruning) -> int:
+    return sum(one.unpriced for one in pruning.records)
+
+
 def _text(pruning: Pruning, *, dry_run: bool) -> Iterator[str]:
     from flux_pipeline.report.text import plain
 
@@ -93,14 +100,20 @@ def _text(pruning: Pruning, *, dry_run: bool) -> Iterator[str]:
 
 
 def _document(pruning: Pruning, *, dry_run: bool) -> dict[str, Any]:
-    from flux_pipeline.report.documents import dollars
+    from flux_pipeline.report.documents import dollars, total
 
     return {
         "dry_run": dry_run,
         "counts": {"records": len(pruning.records), "files": len(pruning.files), "kept": len(pruning.kept)},
-        "cost_usd": dollars(_spent(pruning)),
+        **total("cost_usd", _spent(pruning), _unpriced(pruning)),
         "records": [
-            {"id": one.id, "cell": one.cell, "key": one.key, "task": one.task, "cost_usd": dollars(one.reserved)}
+            {
+                "id": one.id,
+                "cell": one.cell,
+                "key": one.key,
+                "task": one.task,
+                "cost_usd": dollars(None if one.unpriced else one.reserved),
+            }
             for one in pruning.records
         ],
         "files": list(pruning.files),

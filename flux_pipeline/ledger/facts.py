@@ -109,6 +109,14 @@ class Submission:
             return Decimal(0)
         return self.estimate or Decimal(0)
 
+    @property
+    def unpriced(self) -> bool:
+        """Whether nobody knows what this submission has cost, or may still cost."""
+        if self.settled is not None:
+            return self.settled.state == "finished" and self.settled.cost is None and self.estimate is None
+        nothing = self.refused or ((self.unsent or self.absent) and not self.tasks)
+        return not nothing and self.estimate is None
+
     def join(self, other: Submission) -> Submission:
         """Return what both say together; where they contradict each other, the same one wins from either side."""
         if self.id != other.id or self.key != other.key:

@@ -35,6 +35,10 @@ class History:
         """Return the dollars that are gone, or may still go."""
         return sum((one.reserved for one in self.submissions.values()), Decimal(0))
 
+    def unpriced(self, *, settled: bool) -> int:
+        """Return how many submissions have an amount that nobody knows: of the settled ones, or of the others."""
+        return sum(one.unpriced for one in self.submissions.values() if (one.settled is not None) is settled)
+
     def watermark(self) -> int:
         """Return the highest task id that the lockfile has seen, 0 without any."""
         tasks = (int(task) for one in self.submissions.values() for task in one.tasks if task.isdecimal())

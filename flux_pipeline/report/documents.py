@@ -13,6 +13,8 @@ from flux_pipeline.plan import Plan, PlannedRender
 from flux_pipeline.report.state import STATES, state_of
 from flux_pipeline.run.outcome import Outcome
 
+UNKNOWN = "unknown_prices"
+
 
 def expanded(cells: Iterable[Cell]) -> dict[str, Any]:
     """Return what `expand --json` prints."""
@@ -46,7 +48,7 @@ def planned(plan: Plan) -> dict[str, Any]:
             for one in plan.renders
         ],
         "counts": plan.counts(),
-        "estimate_usd": dollars(plan.estimate()),
+        **total("estimate_usd", plan.estimate(), plan.unpriced()),
     }
 
 
@@ -67,7 +69,8 @@ def ran(outcome: Outcome, origin: Mapping[str, Any], cells: int) -> dict[str, An
         **origin,
         "counts": counts,
         "session": session,
-        "cost_usd": {"session": dollars(outcome.charged), "total": dollars(outcome.spent)},
+        "cost_usd": total("session", outcome.charged, outcome.uncharged)
+        | total("total", outcome.spent, outcome.unpriced),
         "seconds": round(outcome.seconds, 3),
         "exit_code": outcome.exit_code,
         "failures": [
@@ -83,7 +86,7 @@ def status(plan: Plan, history: History) -> dict[str, Any]:
     counted = Counter(state_of(one) for one in plan.renders)
     return {
         "counts": {state: counted[state] for state in STATES},
-        "cost_usd": {"spent": dollars(history.spent()), "reserved": dollars(history.reserved() - history.spent())},
+        "cost_usd": _spending(history),
         "renders": [
             {
                 "key": one.key,
@@ -97,8 +100,19 @@ def status(plan: Plan, history: History) -> dict[str, Any]:
     }
 
 
+def _spending(history: History) -> dict[str, Any]:
+    gone, open_ = history.unpriced(settled=True), history.unpriced(settled=False)
+    sums = total("spent", history.spent(), gone) | total("reserved", history.reserved() - history.spent(), open_)
+    return sums | ({UNKNOWN: gone + open_} if gone + open_ else {})
+
+
 def _cost(one: PlannedRender) -> Decimal | None:
     return one.submission.settled.cost if one.submission and one.submission.settled else None
+
+
+def total(name: str, known: Decimal, unknown: int) -> dict[str, Any]:
+    """Return a sum under its name, null where nothing of it is known, and how many amounts it lacks if any."""
+    return {name: dollars(known if known or not unknown else None)} | ({UNKNOWN: unknown} if unknown else {})
 
 
 def dollars(amount: Decimal | None) -> float | None:

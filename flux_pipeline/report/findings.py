@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from flux_pipeline.audit import Finding, Kind, cost_of
-from flux_pipeline.report.documents import dollars
-from flux_pipeline.report.text import money, plain
+from flux_pipeline.audit import Finding, Kind, cost_of, unpriced
+from flux_pipeline.report.documents import dollars, total
+from flux_pipeline.report.text import known, money, plain
 
 
 def document(findings: Sequence[Finding], *, complete: bool) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def document(findings: Sequence[Finding], *, complete: bool) -> dict[str, Any]:
             for one in findings
         ],
         "counts": {str(kind): counted[kind] for kind in Kind},
-        "cost_usd": dollars(cost_of(findings)),
+        **total("cost_usd", cost_of(findings), unpriced(findings)),
         "complete": complete,
     }
 
@@ -40,6 +40,6 @@ def text(findings: Sequence[Finding]) -> Iterator[str]:
     counted = Counter(one.kind for one in findings)
     kinds = ", ".join(f"{counted[kind]} {kind}" for kind in Kind if counted[kind])
     if findings:
-        yield f"{len(findings)} findings: {kinds}; they are about {money(cost_of(findings))}"
+        yield f"{len(findings)} findings: {kinds}; they are about {known(cost_of(findings), unpriced(findings))}"
     else:
         yield "nothing found: lockfile, server and files agree"

@@ -37,6 +37,11 @@ def money(amount: Decimal | None) -> str:
     return f"${amount:.2f}" if amount == amount.quantize(Decimal("0.01")) else f"${amount.normalize():f}"
 
 
+def known(amount: Decimal, unknown: int) -> str:
+    """Return a sum of which `unknown` amounts are missing."""
+    return money(amount) if not unknown else f"at least {money(amount)}" if amount else "unknown"
+
+
 def expanded(cells: Iterable[Cell]) -> Iterator[str]:
     """Yield a block of lines a cell: id, path, parameters, prompt."""
     for cell in cells:
@@ -60,16 +65,18 @@ def summed(plan: Plan) -> str:
     """Return the plan in one sentence."""
     words = {str(step): f"to {step}" for step in Step} | {str(Step.DOUBT): "in doubt"}
     counts = ", ".join(f"{count} {words[step]}" for step, count in plan.counts().items() if count)
-    unknown = sum(one.step is Step.SUBMIT and one.estimate is None for one in plan.renders)
-    hedge = f", and {unknown} renders of unknown price" if unknown else ""
-    return f"{len(plan.renders)} renders: {counts or 'nothing to do'}; about {money(plan.estimate())}{hedge}"
+    estimate, unknown = plan.estimate(), plan.unpriced()
+    cost = f"about {money(estimate)}" if not unknown else f"at least {money(estimate)}, and " if estimate else ""
+    hedge = f"{unknown} render{'' if unknown == 1 else 's'} of unknown price" if unknown else ""
+    return f"{len(plan.renders)} renders: {counts or 'nothing to do'}; {cost}{hedge}"
 
 
 def status(plan: Plan, history: History) -> Iterator[str]:
     """Yield counts per state, money, and what is not yet on disk."""
     counted = Counter(state_of(one) for one in plan.renders)
     yield "  ".join(f"{counted[state]} {state}" for state in STATES if counted[state]) or "no renders"
-    yield f"{money(history.spent())} spent, {money(history.reserved() - history.spent())} reserved"
+    spent = known(history.spent(), history.unpriced(settled=True))
+    yield f"{spent} spent, {known(history.reserved() - history.spent(), history.unpriced(settled=False))} reserved"
     for one in plan.renders:
         if (state := state_of(one)) not in ("saved", "pending"):
             yield f"{state:<9} {plain(one.cells[0])}  {plain(one.reason)}"
@@ -104,5 +111,6 @@ def _done(outcome: Outcome) -> str:
     saved = outcome.count("saved")
     return (
         f"{saved} of {len(outcome.ends)} pictures on disk: {(done + submitted + left).removesuffix(', ')}; "
-        f"{money(outcome.charged)} this run, {money(outcome.spent)} in all, {outcome.seconds:.1f} s"
+        f"{known(outcome.charged, outcome.uncharged)} this run, {known(outcome.spent, outcome.unpriced)} in all, "
+        f"{outcome.seconds:.1f} s"
     )

@@ -24,13 +24,14 @@ class Budget:
         """Start from what earlier runs have spent and reserved."""
         self._limit = limit
         self._gone = _NOTHING
-        self._open: dict[str, tuple[str, Decimal]] = {}  # by submission: its model and estimate
+        self._open: dict[str, tuple[str, Decimal | None]] = {}  # by submission: its model and estimate
         self._at_risk: defaultdict[str, Decimal] = defaultdict(Decimal)  # the sums of these by model
         self._factors: dict[str, Decimal] = {}  # how far a charge has been above its estimate, at worst, by model
         self.charged = _NOTHING  # in this run
+        self.uncharged = 0  # how many more there were of which nobody knows what they cost
         for one in history.submissions.values():
             if one.settled is None:
-                self._hold(one.id, _model(one), one.reserved)
+                self._hold(one.id, _model(one), None if one.unpriced else one.reserved)
             else:
                 self._gone += one.reserved
                 if one.settled.state == "finished":
@@ -45,7 +46,7 @@ class Budget:
         return alone or model in self._factors or self._gone + self._dearest(model, estimate, _CAUTION) <= self._limit
 
     def reserve(self, submission: str, model: str, estimate: Decimal | None) -> None:
-        self._hold(submission, model, estimate or _NOTHING)
+        self._hold(submission, model, estimate)
 
     def release(self, submission: str) -> None:
         """Give back what was reserved for what made no task."""
@@ -55,22 +56,24 @@ class Budget:
         """Replace a reservation by what was charged; None where nobody said what, and the estimate has to stand."""
         model, expected = self._let_go(submission)
         self._learn(model, expected, cost)
-        self._gone += expected if cost is None else cost
-        self.charged += expected if cost is None else cost
+        amount = expected if cost is None else cost
+        self._gone += amount or _NOTHING
+        self.charged += amount or _NOTHING
+        self.uncharged += amount is None
 
     def _dearest(self, model: str, estimate: Decimal, unknown: int) -> Decimal:
         """Return what all that is under way and this may come to; `unknown` is the factor of models without a charge."""
         held = sum((self._factors.get(one, unknown) * sum_ for one, sum_ in self._at_risk.items()), _NOTHING)
         return held + self._factors.get(model, unknown) * estimate
 
-    def _hold(self, submission: str, model: str, estimate: Decimal) -> None:
+    def _hold(self, submission: str, model: str, estimate: Decimal | None) -> None:
         self._let_go(submission)
         self._open[submission] = (model, estimate)
-        self._at_risk[model] += estimate
+        self._at_risk[model] += estimate or _NOTHING
 
-    def _let_go(self, submission: str) -> tuple[str, Decimal]:
-        model, estimate = self._open.pop(submission, ("", _NOTHING))
-        self._at_risk[model] -= estimate
+    def _let_go(self, submission: str) -> tuple[str, Decimal | None]:
+        model, estimate = self._open.pop(submission, ("", None))
+        self._at_risk[model] -= estimate or _NOTHING
         return model, estimate
 
     def _learn(self, model: str, estimate: Decimal | None, cost: Decimal | None) -> None:

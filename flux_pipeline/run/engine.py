@@ -32,7 +32,7 @@ from flux_pipeline.run.events import (
 from flux_pipeline.run.evidence import Identify
 from flux_pipeline.run.following import Following
 from flux_pipeline.run.jobs import Board, Job, Policy
-from flux_pipeline.run.outcome import Outcome, Snapshot, report, snapshot
+from flux_pipeline.run.outcome import Outcome, Snapshot, Spending, report, snapshot
 from flux_pipeline.run.pace import Pace
 from flux_pipeline.run.polling import Polls
 from flux_pipeline.run.reconcile import Reconcile
@@ -76,7 +76,7 @@ class Engine:
     def __init__(self, plan: Plan, history: History, policy: Policy, given: Given, now: Moment) -> None:
         """Take the plan, what has happened before, and what the engine may not make up itself."""
         self._board = Board.of(plan, history, policy, now)
-        self._spent = history.spent()
+        self._before = Spending(known=history.spent(), unknown=history.unpriced(settled=True))
         self._budget = Budget(policy.max_cost, history)
         slots = Slots(policy.concurrency)
         polls = Polls(Pace(max(_READS_AT_LEAST, 4 * policy.rate)))
@@ -149,10 +149,14 @@ class Engine:
         return min((time for time in times if time is not None), default=None)
 
     def outcome(self, seconds: float) -> Outcome:
-        return report(self._board, self._spent, self._budget.charged, seconds)
+        return report(self._board, self._before, self._charged, seconds)
 
     def snapshot(self) -> Snapshot:
-        return snapshot(self._board, self._budget.charged)
+        return snapshot(self._board, self._charged)
+
+    @property
+    def _charged(self) -> Spending:
+        return Spending(known=self._budget.charged, unknown=self._budget.uncharged)
 
     @property
     def _stopping(self) -> bool:

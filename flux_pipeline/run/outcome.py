@@ -14,6 +14,14 @@ _STATES: dict[Stage, State] = {Stage.SAVED: "saved", Stage.FAILED: "failed", Sta
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Spending:
+    """Dollars that are known to be gone, and how many charges besides nobody knows."""
+
+    known: Decimal
+    unknown: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class End:
     """Where one render ended. `reason` says why it is not saved, empty where it is."""
 
@@ -26,7 +34,10 @@ class End:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """A run's end. Money in dollars: `charged` in this run, `spent` over the lockfile's whole life."""
+    """A run's end. Money in dollars: `charged` in this run, `spent` over the lockfile's whole life.
+
+    `uncharged` and `unpriced` are how many charges there are besides that nobody knows, in this run and in all.
+    """
 
     exit_code: int
     stopped: str
@@ -35,6 +46,8 @@ class Outcome:
     charged: Decimal
     spent: Decimal
     seconds: float
+    uncharged: int = 0
+    unpriced: int = 0
 
     def count(self, state: State) -> int:
         return sum(end.state == state for end in self.ends)
@@ -50,32 +63,36 @@ class Snapshot:
     doubtful: int
     running: int
     charged: Decimal
+    uncharged: int
     note: str
 
 
-def snapshot(board: Board, charged: Decimal) -> Snapshot:
+def snapshot(board: Board, charged: Spending) -> Snapshot:
     return Snapshot(
         renders=len(board.jobs),
         saved=board.stages[Stage.SAVED],
         failed=board.stages[Stage.FAILED],
         doubtful=board.stages[Stage.DOUBTFUL],
         running=board.stages[Stage.FOLLOWING],
-        charged=charged,
+        charged=charged.known,
+        uncharged=charged.unknown,
         note=board.note,
     )
 
 
-def report(board: Board, spent: Decimal, charged: Decimal, seconds: float) -> Outcome:
-    """Sum a run up; `spent` is what earlier runs had spent."""
+def report(board: Board, before: Spending, charged: Spending, seconds: float) -> Outcome:
+    """Sum a run up; `before` is what earlier runs had spent."""
     ends = tuple(_end(job) for job in board.jobs.values())
     return Outcome(
         exit_code=_exit_code(board, ends),
         stopped=board.stop.reason if board.stop else "",
         ends=ends,
         session=board.session,
-        charged=charged,
-        spent=spent + charged,
+        charged=charged.known,
+        spent=before.known + charged.known,
         seconds=seconds,
+        uncharged=charged.unknown,
+        unpriced=before.unknown + charged.unknown,
     )
 
 

@@ -104,3 +104,28 @@ def test_the_watermark_is_the_highest_number_seen_in_a_task_or_a_watermark():
     assert fold([submission(1, watermark="30"), submission(2, tasks=("9", "200"))]).watermark() == 200
     assert fold([submission(1, watermark="300"), submission(2, tasks=("9",))]).watermark() == 300
     assert fold([submission(1, watermark="²", tasks=("text",))]).watermark() == 0
+
+
+@given(lines=st.lists(facts(), max_size=8))
+def test_what_nobody_knows_the_price_of_is_counted_and_never_summed(lines):
+    folded = fold(lines)
+    unpriced = [one for one in folded.submissions.values() if one.unpriced]
+    assert sum(one.reserved for one in unpriced) == 0
+    assert folded.unpriced(settled=True) + folded.unpriced(settled=False) == len(unpriced)
+
+
+def test_only_what_may_cost_something_can_be_of_unknown_price():
+    ended = {
+        state: submission(tasks=("1",), settled=Settled(state=state)) for state in ("finished", "failed", "cancelled")
+    }
+    assert [state for state, one in ended.items() if one.unpriced] == ["finished"]
+    assert submission().unpriced
+    assert submission(tasks=("1",), absent="not listed").unpriced
+    for one in (
+        submission(unsent="no network"),
+        submission(absent="not listed"),
+        submission(refused=Refused(code="0", message="no")),
+        submission(estimate=Decimal(0)),
+        submission(tasks=("1",), settled=Settled(state="finished", cost=Decimal(0))),
+    ):
+        assert not one.unpriced

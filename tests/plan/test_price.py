@@ -85,6 +85,50 @@ def test_the_first_entry_whose_inputs_all_match_applies():
     assert estimate(listed[:3], {}) is None
 
 
+@pytest.mark.parametrize(
+    ("ours", "theirs", "same"),
+    [
+        (50, "50", True),
+        (50, 50.0, True),
+        ("50", 50, True),
+        (4.5, "4.50", True),
+        (4.5, "4.6", False),
+        ("png", "png", True),
+        ("png", "PNG", False),
+        (True, "true", True),
+        (False, "true", False),
+        (True, 1, False),
+        (None, "", True),
+        (None, None, True),
+        (None, "png", False),
+        (None, 0, False),
+        ("", None, True),
+    ],
+)
+def test_inputs_are_compared_by_what_they_mean_and_not_by_how_they_are_written(ours, theirs, same):
+    params = {} if ours is None else {"x": ours}
+    found = estimate([{"inputs": {"x": theirs}, "price": "0.03", "priceMethod": "cpr"}], params)
+    assert found == (Decimal("0.03") if same else None)
+
+
+@pytest.mark.parametrize("price", ["1e-13", "1e-999999", "1e10", "1e999999", True, [], {}, ""])
+def test_an_amount_beyond_reason_is_unknown_and_never_nothing(price):
+    assert priced("cpr", price) is None
+
+
+def test_a_picture_may_be_free():
+    assert priced("cpr", "0.00") == 0
+
+
+@given(
+    price=st.decimals("0.000001", "1000", places=6), width=st.integers(16, 4096), extra=st.decimals("0", "10", places=6)
+)
+def test_no_estimate_is_rounded(price, width, extra):
+    tiers = -(-width * 1024 // MEGAPIXEL)
+    listed = [{"inputs": {}, "price": str(price), "priceMethod": "cp-pixel", "priceExtra": str(extra)}]
+    assert estimate(listed, {"width": width, "height": 1024}) == price + (tiers - 1) * extra
+
+
 def test_an_entry_with_a_price_that_nobody_knows_is_not_passed_over_for_a_cheaper_one():
     listed = [
         {"inputs": {}, "price": "0.001", "priceMethod": "cps"},

@@ -71,6 +71,19 @@ def test_a_price_that_nobody_knows_fits_only_where_there_is_no_limit():
     assert budget.charged == Decimal("0.05")
 
 
+def test_a_charge_of_unknown_amount_is_counted_and_not_taken_for_nothing():
+    budget = started(None)
+    for name, estimate, cost in (
+        ("a", None, None),
+        ("b", Decimal(0), None),
+        ("c", None, Decimal(0)),
+        ("d", CENT, None),
+    ):
+        budget.reserve(name, PRO, estimate)
+        budget.settle(name, cost)
+    assert (budget.charged, budget.uncharged) == (CENT, 1)
+
+
 def test_what_was_paid_or_reserved_before_counts_against_the_limit():
     assert not fits(started(1, paid("before", "1.01", "1.01")), 0)
     assert fits(started(1, paid("before", "1", "1")), 0)
