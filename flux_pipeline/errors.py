@@ -37,7 +37,9 @@ class Problem:
     """One complaint about one place of a manifest.
 
     `line` and `column` count from 1 and are 0 where the complaint is about the file as a whole; `path` names the node
-    as `entries[0].matrix.size[1]`; `source` is the quoted line; `code` is a stable word such as `unknown-key`.
+    as `entries[0].matrix.size[1]`; `source` is the quoted line, cut and made safe to show, and `marks` the carets under
+    what is meant, which on the line itself goes from `column` up to, not including, `end_column`; `code` is a stable word
+    such as `unknown-key`.
     """
 
     file: str
@@ -45,14 +47,17 @@ class Problem:
     column: int
     path: str
     message: str
+    end_column: int = 0
     source: str = ""
+    marks: str = ""
     code: str = "invalid"
     severity: Literal["error", "warning"] = "error"
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
         head = f"{place} {self.path}: {self.message}" if self.path else f"{place}: {self.message}"
-        return f"{head}\n    {self.source}" if self.source else head
+        quoted = (line for line in (self.source, self.marks) if line)
+        return "\n    ".join((head, *quoted))
 
 
 class ManifestError(UsageError):

@@ -6,6 +6,7 @@ Start-up time is a promise: this module imports click and nothing heavier, and a
 from __future__ import annotations
 
 import importlib
+import io
 import json
 import os
 import signal
@@ -59,6 +60,9 @@ def cli() -> None: ...
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with the code that `design` promises for what happened."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that lacks a character must not end a command
     code = _run(arguments)
     if code in _STOPPED:  # one more signal must not change how an orderly end looks
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

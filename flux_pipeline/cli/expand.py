@@ -11,6 +11,7 @@ from flux_pipeline.cli import options
 
 @click.command()
 @options.scope
+@options.strict
 @options.flag("--prompts", is_flag=True, help="Show only the prompts, each once, with the pictures that it is for.")
 def command(as_json: bool, prompts: bool, **scope: Any) -> None:
     """Show every cell of MANIFEST: its id, prompt, parameters and path."""

@@ -98,6 +98,7 @@ select = flag(
 )
 limit = flag("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N cells.")
 shard = flag("--shard", type=Shard(), help="Only the I-th of N parts of the renders.")
+strict = flag("--strict", is_flag=True, help="Take every warning for an error.")
 grace = flag(
     "--grace",
     type=Parsed("duration", "parse_duration"),

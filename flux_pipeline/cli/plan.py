@@ -12,6 +12,7 @@ from flux_pipeline.cli import options
 
 @click.command()
 @options.scope
+@options.strict
 @options.flag("-o", "--output", "frozen", type=options.PATH, envvar=None, help="Freeze the plan for `run --plan`.")
 def command(as_json: bool, frozen: Path | None, **scope: Any) -> None:
     """Show what `run` would do with MANIFEST, render by render, and what it would cost."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -107,11 +107,13 @@ def load(
     lockfile: Path | None = None,
     output_dir: Path = Path(),
     simulate: bool = False,
+    strict: bool = False,
 ) -> Project:
     """Read manifests and everything about them that costs nothing.
 
     Raises:
-        UsageError: one cannot be read or has problems, they are in each other's way, or nothing of them is selected.
+        UsageError: one cannot be read or has problems (with `strict`, a warning is one), they are in each other's way, or
+            nothing of them is selected.
     """
     schemas = Schemas((Path("schemas"),))
     if lockfile is not None and len(manifests) > 1:
@@ -129,7 +131,9 @@ def load(
         except ManifestError as error:
             problems += error.problems
             continue
-        for warning in expansion.warnings:
+        if strict:
+            problems += (replace(warning, severity="error") for warning in expansion.warnings)
+        for warning in expansion.warnings if not strict else ():
             click.echo(f"warning: {warning}", err=True)
         parts.append(Part(manifest=manifest, expansion=expansion, lockfile=lockfile or manifest.with_suffix(suffix)))
     if problems:
@@ -187,4 +191,4 @@ def rehearsed(path: str) -> str:
 
 def print_document(document: Any) -> None:
     """Print one JSON document on stdout."""
-    click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode())
+    click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2))  # bytes: JSON is UTF-8, whatever the locale says

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @options.scope
+@options.strict
 @options.flag("--rate", type=options.Parsed("rate", "parse_rate"), help="Submissions per time; 5/s unless said.")
 @options.flag(
     "--concurrency", type=click.IntRange(min=1), metavar="N", help="Active tasks at any time; 10 unless said."
@@ -52,7 +53,7 @@ def command(as_json: bool, frozen: Path | None, no_progress: bool, verbose: int,
 
     if given["submit_only"] and given["collect_only"]:
         raise click.UsageError("--submit-only and --collect-only exclude each other")
-    scope = ("manifests", "select", "limit", "shard", "max_cells", "lockfile", "output_dir", "simulate")
+    scope = ("manifests", "select", "limit", "shard", "max_cells", "lockfile", "output_dir", "simulate", "strict")
     work = project.load(**{name: given.pop(name) for name in scope})
     _log(verbose)
     show = session.Show(progress=not (no_progress or quiet), quiet=quiet)

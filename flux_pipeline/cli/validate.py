@@ -1,38 +1,69 @@
-"""`validate`: every problem of a manifest, at once."""
+"""`validate`: every problem of some manifests, at once."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from flux_pipeline.cli import options
 
+if TYPE_CHECKING:
+    from flux_pipeline.errors import Problem
+    from flux_pipeline.manifest.schema import Schemas
+
 
 @click.command()
-@click.argument("manifest", type=options.PATH)
+@options.manifests
 @options.max_cells
 @options.lockfile
 @options.flag("--format", "form", type=click.Choice(["text", "json", "github"]), default="text", help="How to say it.")
+@options.strict
 @options.as_json
-def command(manifest: Path, max_cells: int | None, lockfile: Path | None, form: str, as_json: bool) -> int:  # noqa: ARG001 -- every command takes --lockfile
-    """Show every problem of MANIFEST at once; nothing is sent."""
+def command(
+    manifests: tuple[Path, ...],
+    max_cells: int | None,
+    lockfile: Path | None,  # noqa: ARG001 -- every command takes --lockfile
+    form: str,
+    strict: bool,
+    as_json: bool,
+) -> int:
+    """Show every problem of each MANIFEST at once; nothing is sent."""
     from flux_pipeline.cli import project
-    from flux_pipeline.errors import ManifestError
-    from flux_pipeline.manifest.cells import expand
     from flux_pipeline.manifest.schema import Schemas
     from flux_pipeline.report import problems
 
     schemas = Schemas((Path("schemas"),))
+    found: list[Problem] = []
     cells = 0
-    try:
-        expansion = expand(project.read_source(manifest), file=str(manifest), schemas=schemas, max_cells=max_cells)
-        found, cells = expansion.warnings, len(expansion.cells)
-    except ManifestError as error:
-        found = error.problems
+    for manifest in manifests:
+        told, made = _judged(manifest, schemas, max_cells, alone=len(manifests) == 1)
+        found += [replace(problem, severity="error") for problem in told] if strict else told
+        cells += made
     if as_json or form == "json":
         project.print_document(problems.document(found, cells))
     else:
-        for line in problems.github(found) if form == "github" else problems.text(found, str(manifest), cells):
+        names = [str(manifest) for manifest in manifests]
+        for line in problems.github(found) if form == "github" else problems.text(found, names, cells):
             click.echo(line)
     return 2 if any(problem.severity == "error" for problem in found) else 0
+
+
+def _judged(manifest: Path, schemas: Schemas, max_cells: int | None, *, alone: bool) -> tuple[tuple[Problem, ...], int]:
+    """Return a manifest's problems and how many cells it has; one that cannot be read hides no other."""
+    from flux_pipeline.cli import project
+    from flux_pipeline.errors import ManifestError, Problem, UsageError
+    from flux_pipeline.manifest.cells import expand
+
+    try:
+        expansion = expand(project.read_source(manifest), file=str(manifest), schemas=schemas, max_cells=max_cells)
+    except ManifestError as error:
+        return error.problems, 0
+    except UsageError as error:
+        if alone:
+            raise
+        said = str(error).removeprefix(str(manifest)).lstrip(": ")
+        return (Problem(file=str(manifest), line=0, column=0, path="", message=said, code="unreadable"),), 0
+    return expansion.warnings, len(expansion.cells)

@@ -118,7 +118,7 @@ class _Reader:
         try:
             return template(value)
         except TemplateFault as fault:
-            self._complaints.add(path, str(fault), "template")
+            self._complaints.add(path, str(fault), "template", word=fault.word)
             return None
 
     def _updates(self, path: Path, name: str, value: Any) -> dict[str, Any] | None:

@@ -286,7 +286,7 @@ class _Checker:
         for name, message in missing.items() if not draft.open else ():
             said = f"{message} (for the entry {draft.id})" if shared else message
             once: Hashable = ("undefined", name)
-            self._complaints.add(path, said, "undefined", once=once)
+            self._complaints.add(path, said, "undefined", once=once, word=name)
             self._complaints.spoilt.add(draft.index)
         return not missing and not (text.variables & draft.lost)
 
@@ -297,5 +297,5 @@ class _Checker:
         try:
             return template(source, path=is_path)
         except TemplateFault as fault:
-            self._complaints.add(path, str(fault), "template")
+            self._complaints.add(path, str(fault), "template", word=fault.word)
             return None

@@ -7,14 +7,18 @@ import re
 from collections.abc import Hashable, Iterable
 from typing import Any, Final, Literal
 
-from flux_pipeline.errors import Problem
+from flux_pipeline.errors import ManifestError, Problem
 from flux_pipeline.manifest.document import Document, Path
+from flux_pipeline.manifest.quoting import find_in_template, is_flow, node_end, quote, redact, visible
+from flux_pipeline.manifest.yaml_scalars import ScalarError, plain
 
-_QUOTED: Final = 160
+MAX_PROBLEMS: Final = 1000
+
 _SHOWN: Final = 60
-_LONG_WORD: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_\-]{23,}")
+_LISTED: Final = 40
+_COMPARED: Final = 300
+_NUMBER: Final = re.compile(r"(-?[0-9][0-9.e+-]*) (?:is|must) ")
 _PLAIN_KEY: Final = re.compile(r"[\w-]+")
-_INVISIBLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 
 
 class Complaints:
@@ -24,6 +28,8 @@ class Complaints:
         self._document = document
         self._problems: dict[Hashable, Problem] = dict(enumerate(document.problems))
         self.spoilt = {_entry_of(path) for path in document.lost}
+        self._errors = len(document.problems)
+        self._warnings = 0
 
     def __len__(self) -> int:
         return len(self._problems)
@@ -37,7 +43,7 @@ class Complaints:
 
     @property
     def errors(self) -> bool:
-        return any(problem.severity == "error" for problem in self._problems.values())
+        return self._errors > 0
 
     def add(
         self,
@@ -48,26 +54,87 @@ class Complaints:
         on: Literal["key", "value"] = "value",
         once: Hashable = None,
         severity: Literal["error", "warning"] = "error",
+        word: str = "",
     ) -> None:
-        """Note a problem of the node at `path`; of all with the same `once`, only the first is kept."""
+        """Note a problem of the node at `path`, or of one word of the template that it is.
+
+        Of all with the same `once`, only the first is kept.
+
+        Raises:
+            ManifestError: these are as many errors as anybody can want to read.
+        """
         if severity == "error":
             self.spoilt.add(_entry_of(path))
         mark = (message if once is None else once, path, code)
         if mark not in self._problems:
-            line, column = self._document.place(path, on=on)
+            if severity == "error":
+                self._errors += 1
+            else:
+                self._warnings += 1
+                if self._warnings > MAX_PROBLEMS:
+                    return
+            line, column, end = self._span(path, on, word)
+            message = self._as_read(message, line, column, end)
             self._problems[mark] = problem_at(
-                self._document, line, column, path=path, message=message, code=code, severity=severity
+                self._document, line, column, end, path=path, message=message, code=code, severity=severity
             )
+            if self._errors >= MAX_PROBLEMS:
+                raise self.too_many()
+
+    def too_many(self) -> ManifestError:
+        """Return what says all problems found so far, and that the rest was not looked at."""
+        return ManifestError((*self.sorted(), too_many(self._document.file)))
+
+    def _span(self, path: Path, on: Literal["key", "value"], word: str) -> tuple[int, int, int]:
+        """Return the line of a node, the column where it begins, and the one after its last on that line."""
+        spot = self._document.spot(path, on=on)
+        lines = self._document.lines
+        if not 0 < spot.line <= len(lines):
+            return spot.line, spot.column, 0
+        start = spot.column - 1
+        around = spot.around
+        flow = around is not None and is_flow(lines[around[0] - 1], around[1] - 1)
+        end = node_end(lines[spot.line - 1], start, flow=flow, whole=spot.whole)
+        if word and (found := find_in_template(lines, spot.line, start, end, word)):
+            return found[0], found[1] + 1, found[2] + 1
+        return spot.line, spot.column, end + 1
+
+    def _as_read(self, message: str, line: int, column: int, end: int) -> str:
+        """Say how a number was written where a message shows it otherwise: `0x10 is read as 16, and 16 is not text`."""
+        found = _NUMBER.match(message)
+        raw = self._document.lines[line - 1][column - 1 : end - 1] if found and end and end - column <= _SHOWN else ""
+        try:
+            same = found is not None and raw != found[1] and raw != "" and show(plain(raw)) == found[1]
+        except ScalarError:
+            same = False
+        return f"{raw} is read as {found[1]}, and {message}" if found and same else message
 
     def sorted(self) -> tuple[Problem, ...]:
+        """Return the problems; the warnings beyond the thousandth are counted only."""
+
         def order(problem: Problem) -> tuple[bool, int, int, str]:
             return (problem.severity == "warning", problem.line, problem.column, problem.message)
 
-        return tuple(sorted(self._problems.values(), key=order))
+        found = tuple(sorted(self._problems.values(), key=order))
+        if self._warnings <= MAX_PROBLEMS:
+            return found
+        said = f"{self._warnings - MAX_PROBLEMS:,} more warnings are not shown"
+        return (*found, _of_file(self._document.file, said, "more", severity="warning"))
 
 
 def _entry_of(path: Path) -> int | None:
     return path[1] if len(path) > 1 and path[0] == "entries" and isinstance(path[1], int) else None
+
+
+def too_many(file: str) -> Problem:
+    """Return the problem that ends a list of too many."""
+    return _of_file(
+        file, f"there are {MAX_PROBLEMS:,} problems or more, and these are the first; mend them first", "more"
+    )
+
+
+def _of_file(file: str, message: str, code: str, *, severity: Literal["error", "warning"] = "error") -> Problem:
+    return Problem(file=file, line=0, column=0, path="", message=message, code=code, severity=severity)
 
 
 class Source:
@@ -84,23 +151,28 @@ def problem_at(
     source: Source | Document,
     line: int,
     column: int,
+    end: int = 0,
     *,
     path: Path = (),
     message: str,
     code: str,
     severity: Literal["error", "warning"] = "error",
 ) -> Problem:
-    """Return the problem at a line and column (from 1; 0 for the file as a whole), with its line quoted."""
+    """Return the problem at a line and column (from 1; 0 for the file as a whole), with its line quoted.
+
+    `end` is the column after the last that is meant; without it, one character is.
+    """
     text = source.lines[line - 1] if 0 < line <= len(source.lines) else ""
-    start = max(0, column - _QUOTED // 2) if len(text) > _QUOTED else 0
-    quoted = ("…" if start else "") + text[start : start + _QUOTED] + ("…" if len(text) > start + _QUOTED else "")
+    quoted, marks = quote(text, column - 1, end - 1) if text.strip() and column else ("", "")
     return Problem(
         file=source.file,
         line=line,
         column=column,
-        path=redact(path_text(path)),
+        end_column=max(end, column + 1) if line else 0,
+        path=visible(redact(path_text(path))),
         message=visible(redact(message)),
-        source=visible(redact(quoted.strip())),
+        source=quoted,
+        marks=marks,
         code=code,
         severity=severity,
     )
@@ -112,29 +184,43 @@ def path_text(path: Path) -> str:
     for step in path:
         if isinstance(step, int):
             text += f"[{step}]"
-        elif _PLAIN_KEY.fullmatch(step):
+        elif _PLAIN_KEY.fullmatch(step) and len(step) <= _SHOWN:
             text += f".{step}" if text else step
         else:
-            text += f"[{json.dumps(step[:_SHOWN], ensure_ascii=False)}]"
+            text += f"[{json.dumps(_cut(step), ensure_ascii=False)}]"
     return text
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
 
 
 def show(value: Any) -> str:
     """Return a value as a message shows it: short, quoted when it is text."""
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
+    if isinstance(value, str):
+        value = value[: _SHOWN + 1]
+    return _cut(json.dumps(value, ensure_ascii=False, default=str))
 
 
 def listed(names: Iterable[str]) -> str:
-    return ", ".join(sorted(names)) or "nothing"
+    """Return the names in order, the first forty of them."""
+    known = sorted(names)
+    more = f" and {len(known) - _LISTED:,} more" if len(known) > _LISTED else ""
+    return (", ".join(map(_cut, known[:_LISTED])) or "nothing") + more
 
 
 def suggestion(name: str, known: Iterable[str]) -> str | None:
     """Return the known name that `name` was probably meant to be."""
     import difflib
 
-    folded = {candidate.casefold(): candidate for candidate in known}
-    close = difflib.get_close_matches(name[:_SHOWN].casefold(), folded, n=1, cutoff=0.72)
+    name = name[:_SHOWN].casefold()
+    folded = {
+        candidate.casefold(): candidate for candidate in known if abs(len(candidate) - len(name)) <= 1 + len(name) // 2
+    }
+    if len(folded) > _COMPARED:  # comparing takes long, and few mistype the first letter
+        folded = {candidate: folded[candidate] for candidate in folded if candidate[:1] == name[:1]}
+        folded = {candidate: folded[candidate] for candidate in list(folded)[:_COMPARED]}
+    close = difflib.get_close_matches(name, folded, n=1, cutoff=0.72)
     return folded[close[0]] if close else None
 
 
@@ -142,28 +228,3 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return `; did you mean "color"?`, or nothing when no name is close."""
     meant = suggestion(name, known)
     return f'; did you mean "{meant}"?' if meant else ""
-
-
-def looks_secret(word: str) -> bool:
-    """Tell whether a word has the looks of an API key: long, unbroken, letters and digits well mixed."""
-    letters = word.replace("-", "").replace("_", "")
-    digits = sum(map(str.isdigit, letters))
-    return len(letters) >= 24 and digits >= 4 and len(letters) - digits >= 4 and max(map(len, _words(word))) >= 12
-
-
-def _words(word: str) -> list[str]:
-    return re.split("[-_]", word)
-
-
-def redact(text: str) -> str:
-    """Return the text without anything that looks like an API key."""
-
-    def masked(found: re.Match[str]) -> str:
-        return "[…]" if looks_secret(found[0]) else found[0]
-
-    return _LONG_WORD.sub(masked, text) if len(text) >= 24 else text
-
-
-def visible(text: str) -> str:
-    """Return the text with characters that a terminal would obey, or not show, written as escapes."""
-    return _INVISIBLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)

@@ -207,7 +207,7 @@ class _Prompts:
         try:
             prompt = text.render(values).strip()  # servers trim, and the key must not depend on whether they do
         except TemplateFault as fault:
-            self._complaints.add(path, f"{fault} (in {cell})", "template", once=("fill", str(fault)))
+            self._complaints.add(path, f"{fault} (in {cell})", "template", once=("fill", str(fault)), word=fault.word)
             self._complaints.spoilt.add(draft.index)
             return None
         if not prompt:

@@ -25,6 +25,7 @@ MAX_NODES: Final = 500
 MAX_BRACKETS: Final = 32
 
 _NAME: Final = re.compile(r"\{\{ *([A-Za-z][A-Za-z0-9_]*) *\}\}")
+_NAMED: Final = re.compile(r'"([^"]+)" is not in the value')
 _OPENERS: Final = ("{{", "{%", "{#")
 _ALLOWED: Final = frozenset({
     nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Const, nodes.Getattr, nodes.Getitem,
@@ -140,7 +141,9 @@ class Template:
         except TemplateFault:
             raise
         except UndefinedError as fault:
-            raise TemplateFault(str(fault.message)) from None
+            message = str(fault.message)
+            found = _NAMED.match(message)
+            raise TemplateFault(message, found[1] if found else "") from None
         except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, RecursionError) as fault:
             raise TemplateFault(f"the template cannot be filled in: {str(fault)[:200]}") from None
 
@@ -231,15 +234,16 @@ def _judge_node(node: nodes.Node) -> None:
     if isinstance(node, nodes.Name) and node.ctx != "load":
         raise TemplateFault("a template cannot set names")
     if isinstance(node, nodes.Getattr) and node.attr.startswith("_"):
-        raise TemplateFault(f'"{node.attr[:60]}" begins with an underscore, which is not allowed')
+        raise TemplateFault(f'"{node.attr[:60]}" begins with an underscore, which is not allowed', node.attr)
     if isinstance(node, nodes.Name) and node.name.startswith("_"):
-        raise TemplateFault(f'"{node.name[:60]}" begins with an underscore, which is not allowed')
+        raise TemplateFault(f'"{node.name[:60]}" begins with an underscore, which is not allowed', node.name)
     if isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Const) and str(node.arg.value).startswith("_"):
-        raise TemplateFault(f'"{str(node.arg.value)[:60]}" begins with an underscore, which is not allowed')
+        word = str(node.arg.value)
+        raise TemplateFault(f'"{word[:60]}" begins with an underscore, which is not allowed', word)
     if isinstance(node, nodes.Filter) and node.name not in _FOR_PROMPTS.filters:
-        raise TemplateFault(_unknown("filter", node.name, _FOR_PROMPTS.filters))
+        raise TemplateFault(_unknown("filter", node.name, _FOR_PROMPTS.filters), node.name)
     if isinstance(node, nodes.Test) and node.name not in _FOR_PROMPTS.tests:
-        raise TemplateFault(_unknown("test", node.name, _FOR_PROMPTS.tests))
+        raise TemplateFault(_unknown("test", node.name, _FOR_PROMPTS.tests), node.name)
 
 
 def _unknown(kind: str, name: str, known: Mapping[str, Any]) -> str:

@@ -72,7 +72,9 @@ class Routes:
         except TemplateFault as fault:
             culprit = paths.PathFault(code="path-slash", message="", culprit="/")
             where = self._blame(combination, culprit) if isinstance(fault, SlashFault) else ("output",)
-            self._complaints.add(where, f"{fault} (in {cell})", "path-slash", once=("fill", str(fault)))
+            self._complaints.add(
+                where, f"{fault} (in {cell})", "path-slash", once=("fill", str(fault)), word=fault.word
+            )
             self._complaints.spoilt.add(self._draft.index)
             return None
 

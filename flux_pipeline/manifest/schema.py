@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,6 +16,8 @@ import jsonschema_rs
 from flux_pipeline.errors import UsageError
 from flux_pipeline.manifest.document import Path
 from flux_pipeline.manifest.schema_words import Reason, reasons
+
+MAX_REASONS: Final = 2000
 
 _MODEL_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*/[A-Za-z0-9][A-Za-z0-9_.-]*")
 _OWN: Final = ("manifest", "lockfile")
@@ -104,9 +107,13 @@ class Judge:
             return False
 
     def explain(self, data: Any) -> Iterator[Reason]:
-        """Yield every reason why `data` is not sound, those about keys first."""
+        """Yield every reason why `data` is not sound, those about keys first; of very many, only MAX_REASONS."""
         seen: set[tuple[Path, str]] = set()
-        found = [reason for error in self._explainer.iter_errors(data) for reason in reasons(error)]
+        all_of_them = (reason for error in self._explainer.iter_errors(data) for reason in reasons(error))
+        found = list(itertools.islice(all_of_them, MAX_REASONS))
+        if len(found) == MAX_REASONS:
+            yield from found
+            return
         for reason in sorted(found, key=lambda reason: not reason.on_key):
             if (reason.path, reason.message) not in seen:
                 seen.add((reason.path, reason.message))

@@ -8,6 +8,7 @@ from typing import Any, Final, Protocol
 
 from flux_pipeline.manifest.complaints import did_you_mean, listed, show, suggestion
 from flux_pipeline.manifest.document import LOST, Path
+from flux_pipeline.manifest.lookalikes import meant, nearest, size_meant
 from flux_pipeline.manifest.words import LATER
 
 _KINDS: Final = {
@@ -93,15 +94,40 @@ def _wanted(error: Verdict) -> str:
     return str(schema.get("patternErrorMessage") or f"of the form {error.validator_value}")
 
 
-def _type(value: Any, wanted: Any, _: Verdict) -> str:
-    kinds = [_KINDS[kind] for kind in ([wanted] if isinstance(wanted, str) else wanted)]
+def _type(value: Any, wanted: Any, error: Verdict) -> str:
+    names = [wanted] if isinstance(wanted, str) else wanted
+    kinds = [_KINDS[kind] for kind in names]
     last = ", " if " or " in kinds[-1] else " or "
     right = kinds[0] if len(kinds) == 1 else f"{', '.join(kinds[:-1])}{last}{kinds[-1]}"
     if value is None:
         return f"is empty where {right} is needed"
     if isinstance(value, dict | list):
         return f"{'a mapping' if isinstance(value, dict) else 'a list'} is not {right}"
-    return f"{show(value)} is not {right}"
+    hint = size_meant(value) if _is_size(error) else meant(value, names)
+    return f"{show(value)} is not {right}{hint}"
+
+
+def _is_size(error: Verdict) -> bool:
+    return "WIDTHxHEIGHT" in _wanted(error)
+
+
+def _choice(value: Any, allowed: Any, _: Verdict) -> str:
+    texts = [choice for choice in allowed if isinstance(choice, str)]
+    hint = did_you_mean(value, texts) if isinstance(value, str) else ""
+    return f"{show(value)} is not one of {', '.join(map(show, allowed))}{hint}"
+
+
+def _pattern(value: Any, _: Any, error: Verdict) -> str:
+    return f"{show(value)} is not {_wanted(error)}{size_meant(value) if _is_size(error) else ''}"
+
+
+def _only(value: Any, only: Any, _: Verdict) -> str:
+    hint = " (take the quotes away)" if isinstance(value, str) and value.strip() == str(only) else ""
+    return f"must be {show(only)}, not {show(value)}{hint}"
+
+
+def _multiple(value: Any, step: Any, error: Verdict) -> str:
+    return f"{show(value)} is not a multiple of {step}{nearest(value, step, error.schema)}"
 
 
 def _length(value: Any, least: Any, _: Verdict) -> str:
@@ -110,16 +136,16 @@ def _length(value: Any, least: Any, _: Verdict) -> str:
 
 _SENTENCES: Final[dict[str, Callable[[Any, Any, Verdict], str]]] = {
     "type": _type,
-    "enum": lambda value, allowed, _: f"{show(value)} is not one of {', '.join(map(show, allowed))}",
-    "const": lambda value, only, _: f"must be {show(only)}, not {show(value)}",
+    "enum": _choice,
+    "const": _only,
     "minimum": lambda value, limit, _: f"{show(value)} is below the minimum of {limit}",
     "maximum": lambda value, limit, _: f"{show(value)} is above the maximum of {limit}",
     "exclusiveMinimum": lambda value, limit, _: f"{show(value)} must be above {limit}",
     "exclusiveMaximum": lambda value, limit, _: f"{show(value)} must be below {limit}",
-    "multipleOf": lambda value, step, _: f"{show(value)} is not a multiple of {step}",
+    "multipleOf": _multiple,
     "minLength": _length,
     "maxLength": lambda value, most, _: f"{len(value)} characters are more than the {most} allowed",
-    "pattern": lambda value, _, error: f"{show(value)} is not {_wanted(error)}",
+    "pattern": _pattern,
     "minItems": lambda value, least, _: (
         "is an empty list; give at least one value" if not value else f"has {len(value)} values, fewer than {least}"
     ),

@@ -6,7 +6,7 @@ from typing import Any
 
 from flux_pipeline.manifest.complaints import Complaints
 from flux_pipeline.manifest.document import LOST, Document, Path
-from flux_pipeline.manifest.schema import Schemas
+from flux_pipeline.manifest.schema import MAX_REASONS, Schemas
 from flux_pipeline.manifest.schema_words import Reason
 from flux_pipeline.manifest.words import LATER
 
@@ -30,6 +30,11 @@ def judge_shape(document: Document, schemas: Schemas, complaints: Complaints) ->
 
 
 def _drop(data: dict[str, Any], base: Path, found: list[Reason], complaints: Complaints) -> None:
+    if len(found) >= MAX_REASONS:
+        for reason in found:
+            path = (*base, *reason.path[2:]) if base else reason.path
+            complaints.add(path, reason.message, reason.code, on="key" if reason.on_key else "value")
+        raise complaints.too_many()
     for reason in found:
         path = (*base, *reason.path[2:]) if base else reason.path
         parent = _holder(data, path)

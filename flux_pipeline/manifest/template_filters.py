@@ -13,7 +13,11 @@ _NOT_WORD: Final = re.compile(r"[\W_]+")
 
 
 class TemplateFault(ValueError):
-    """Why a template cannot be used, in words that can be shown."""
+    """Why a template cannot be used, in words that can be shown; `word` is the part of it that is to blame, if known."""
+
+    def __init__(self, message: str, word: str = "") -> None:
+        super().__init__(message)
+        self.word = word
 
 
 def text_of(value: Any) -> str:

@@ -22,8 +22,10 @@ from yaml.events import (
 )
 
 from flux_pipeline.errors import ManifestError, Problem
-from flux_pipeline.manifest.complaints import Source, looks_secret, problem_at
+from flux_pipeline.manifest.complaints import MAX_PROBLEMS, Source, problem_at, too_many
 from flux_pipeline.manifest.document import COLUMNS, LOST, Document, Lost, Path
+from flux_pipeline.manifest.quoting import is_flow, looks_secret, node_end
+from flux_pipeline.manifest.syntax_words import explain
 from flux_pipeline.manifest.yaml_scalars import CORE, ScalarError, checked, plain, tagged
 
 MAX_BYTES: Final = 2 << 20
@@ -49,8 +51,11 @@ def parse(source: bytes, file: str) -> Document:
     try:
         builder.build(text)
     except _Stop as stop:
-        line = min(stop.line, len(lines))  # what is missing at the end is missed on a line that exists
-        last = problem_at(builder.source, line, stop.column, path=stop.path, message=stop.message, code=stop.code)
+        line, column = stop.line, stop.column
+        if line > len(lines):  # what is missing at the end is missed on a line that exists
+            line = max((number for number, written in enumerate(lines, 1) if written.strip()), default=1)
+            column = len(lines[line - 1].rstrip()) + 1
+        last = problem_at(builder.source, line, column, path=stop.path, message=stop.message, code=stop.code)
         raise ManifestError((*builder.problems, last)) from None
     finally:
         if collecting:
@@ -145,7 +150,8 @@ class _Builder:
             finally:
                 loader.dispose()
         except (yaml.YAMLError, ValueError, RecursionError) as fault:
-            raise _unreadable(fault) from None
+            found = explain(fault, self.source.lines)
+            raise _Stop(found.line << COLUMNS | found.column, found.message, "syntax") from None
         if self._documents == 0:
             raise _Stop(0, "the file holds nothing but comments; a manifest begins with version: 1", "empty")
         if not isinstance(self.data, dict):
@@ -287,28 +293,12 @@ class _Builder:
 
     def _complain(self, at: int, message: str, code: str, tail: Path = ()) -> Lost:
         path = self._path(tail)
-        self.problems.append(
-            problem_at(self.source, at >> COLUMNS, at & ((1 << COLUMNS) - 1), path=path, message=message, code=code)
-        )
+        line, column = at >> COLUMNS, at & ((1 << COLUMNS) - 1)
+        around = self._stack[-1].at if self._stack else at
+        flow = is_flow(self.source.lines[(around >> COLUMNS) - 1], (around & ((1 << COLUMNS) - 1)) - 1)
+        end = node_end(self.source.lines[line - 1], column - 1, flow=flow) + 1
+        self.problems.append(problem_at(self.source, line, column, end, path=path, message=message, code=code))
+        if len(self.problems) >= MAX_PROBLEMS:
+            raise ManifestError((*self.problems, too_many(self.source.file)))
         self.lost.append(path)
         return LOST
-
-
-_WORDING: Final = {
-    "found character that cannot start any token": (
-        "a value cannot begin with this character; put quotes around the value (and indent with spaces, never tabs)"
-    ),
-    "mapping values are not allowed in this context": "a colon and space inside a value need quotes around the value",
-    "did not find expected node content": "a value or a closing bracket is missing here",
-    "found unexpected end of stream": "a quote that is opened here or before is never closed",
-    "found invalid Unicode character escape code": "this escape is half a character; write the character itself",
-    "could not find expected ':'": "a colon is missing after a key here or just above",
-    "did not find expected key": "the indentation, or what follows a closed value, does not fit here",
-}
-
-
-def _unreadable(fault: Exception) -> _Stop:
-    problem = getattr(fault, "problem", None) or "it cannot be parsed"
-    mark = getattr(fault, "problem_mark", None)
-    at = (mark.line + 1) << COLUMNS | (mark.column + 1) if mark is not None else 0
-    return _Stop(at, f"not YAML: {_WORDING.get(problem, problem)}", "syntax")

@@ -9,18 +9,25 @@ from typing import Any
 from flux_pipeline.errors import Problem
 
 
-def text(problems: Sequence[Problem], manifest: str, cells: int) -> Iterator[str]:
+def text(problems: Sequence[Problem], manifests: Sequence[str], cells: int) -> Iterator[str]:
     """Yield each problem with its quoted line, then the count."""
     for problem in problems:
         yield f"warning: {problem}" if problem.severity == "warning" else str(problem)
     errors = sum(problem.severity == "error" for problem in problems)
-    yield f"{manifest}: {errors} problem{'s' if errors != 1 else ''}" if errors else f"{manifest}: sound, {cells} cells"
+    what = manifests[0] if len(manifests) == 1 else f"{len(manifests)} manifests"
+    yield f"{what}: {errors} problem{'s' if errors != 1 else ''}" if errors else f"{what}: sound, {cells} cells"
 
 
 def document(problems: Sequence[Problem], cells: int) -> dict[str, Any]:
     """Return what `validate --json` prints."""
     errors = any(problem.severity == "error" for problem in problems)
-    return {"valid": not errors, "cells": cells, "problems": [asdict(problem) for problem in problems]}
+    return {"valid": not errors, "cells": cells, "problems": [_told(problem) for problem in problems]}
+
+
+def _told(problem: Problem) -> dict[str, Any]:
+    told = asdict(problem)
+    del told["marks"]  # for eyes; a program has the columns
+    return told
 
 
 def github(problems: Sequence[Problem]) -> Iterator[str]:

@@ -82,7 +82,9 @@ def test_validate_tells_programs_as_json(wrong):
     assert done.document["valid"] is False
     problems = done.document["problems"]
     assert all_shown("\n".join(f"{one['line']}|{one['message']} {one['path']}" for one in problems), r"(\d+)\|(.*)")
-    assert {"file", "line", "column", "path", "message", "source", "code", "severity"} == set(problems[0])
+    assert set(problems[0]) == {
+        *("file", "line", "column", "end_column", "path", "message", "source", "code", "severity"),
+    }
     assert wrong.call("validate", "manifests/m.yaml", "--format", "json").out == done.out
 
 
@@ -125,3 +127,56 @@ def test_a_wrong_command_line_is_exit_2_with_a_hint_and_sends_nothing(workshop, 
     assert said in done.err
     assert "Traceback" not in done.err
     assert nothing_happened(workshop)
+
+
+def odd(workshop):
+    """Write a manifest that gives a warning and nothing worse."""
+    workshop.manifest.write_text("version: 1\nentries: [{id: a, prompt: A cup, matrix: {shelf: [left, right]}}]\n")
+
+
+@pytest.mark.parametrize("command", ["validate", "plan", "expand", "run"])
+def test_strict_makes_every_warning_an_error(workshop, command):
+    odd(workshop)
+    strict = workshop.call(command, "manifests/m.yaml", "--strict")
+    assert strict.code == 2
+    assert "manifests/m.yaml:2:" in strict.said
+    assert "warning" not in strict.said
+    assert nothing_happened(workshop)
+
+
+@pytest.mark.parametrize("command", ["validate", "plan", "expand"])
+def test_a_warning_stops_nothing_by_itself(workshop, command):
+    odd(workshop)
+    done = workshop.call(command, "manifests/m.yaml")
+    assert (done.code, "warning: manifests/m.yaml:2:" in done.said) == (0, True)
+
+
+def test_several_manifests_are_judged_in_one_call(wrong):
+    other = wrong.manifest.with_name("other.yaml")
+    other.write_text("version: 1\nentries: [{id: a, prompt: A cup}]\n")
+    names = ["manifests/m.yaml", "manifests/other.yaml", "manifests/nowhere.yaml"]
+    done = wrong.call("validate", *names)
+    assert done.code == 2
+    assert all_shown(done.out, r"manifests/m\.yaml:(\d+):\d+ (.*)")
+    assert "manifests/nowhere.yaml: No such file" in done.out
+    assert re.search(r"^3 manifests: \d+ problems$", done.out, re.MULTILINE)
+    document = wrong.call("validate", *names, "--json").document
+    assert (document["valid"], document["cells"]) == (False, 1)
+    assert {problem["file"] for problem in document["problems"]} == {names[0], names[2]}
+    assert wrong.call("validate", names[1]).code == 0
+
+
+def test_annotations_escape_what_their_format_would_read(workshop):
+    strange = workshop.manifest.with_name("a,b%c.yaml")
+    strange.write_text('version: 1\nentries: [{id: "x%0A::error ::y", prompt: p}]\n')
+    (line,) = workshop.call("validate", "manifests/a,b%c.yaml", "--format", "github").out.splitlines()
+    assert line.startswith("::error file=manifests/a%2Cb%25c.yaml,line=2,col=16,title=form::entries[0].id: ")
+    assert "x%250A::error ::y" in line
+
+
+def test_a_terminal_without_the_characters_gets_escapes_and_programs_get_utf_8(workshop):
+    workshop.manifest.write_text("version: 1\nentries: [{id: 紅茶, prompt: p}]\n", "utf-8")
+    done = workshop.call("validate", "manifests/m.yaml", PYTHONIOENCODING="latin-1")
+    assert (done.code, "\\u7d05\\u8336" in done.out, done.err) == (2, True, "")
+    told = workshop.call("validate", "manifests/m.yaml", "--json", PYTHONIOENCODING="latin-1")
+    assert "紅茶" in told.document["problems"][0]["source"]

@@ -41,7 +41,7 @@ def test_the_shipped_model_has_the_documented_defaults_and_price():
 @pytest.mark.parametrize(
     ("params", "said"),
     [
-        ({"width": 1000}, ("width", "1000 is not a multiple of 16")),
+        ({"width": 1000}, ("width", "1000 is not a multiple of 16; the nearest are 992 and 1008")),
         ({"width": 48}, ("width", "48 is below the minimum of 64")),
         ({"safetyTolerance": 9}, ("safetyTolerance", "9 is above the maximum of 6")),
         ({"outputFormat": "gif"}, ("outputFormat", '"gif" is not one of "png", "jpeg"')),
