@@ -16,8 +16,27 @@ from typing import Any, Literal, get_args
 
 import orjson
 
+from flux_pipeline.ledger import files as on_disk
+from flux_pipeline.ledger.files import DerivedFact, FileFact
+
+__all__ = [
+    "ACCOUNT",
+    "MODEL",
+    "DerivedFact",
+    "FileFact",
+    "Refused",
+    "Settled",
+    "SettledState",
+    "Submission",
+    "from_line",
+    "seal",
+    "to_lines",
+    "unseal",
+]
+
 SettledState = Literal["finished", "failed", "cancelled"]
 _MISNAMED = "x-misnamed"
+_DERIVED = "x-derived"
 # Extra fields of an intent: a digest of the API key that it was sent with, and the model that it asks.
 ACCOUNT = "x-account"
 MODEL = "x-model"
@@ -46,23 +65,13 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FileFact:
-    """A checked file. `take` grows when the service gives other bytes for the same picture a second time."""
-
-    sha256: str
-    bytes: int
-    width: int
-    height: int
-    take: int = 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
     """What is known about one intent to POST a render; a field that is None (or empty) is not known.
 
     `tasks` holds one id, or none. It holds more only after two branches settled one unclear submission differently:
     then the first is followed, and all of them stay claimed. `misnamed` are ids that an answer gave and that were found
-    to be another render's: they do not count as tasks. `extra` holds fields beginning with `x-`.
+    to be another render's: they do not count as tasks. `derived` are files made of the picture, by their path. `extra`
+    holds fields beginning with `x-`.
     """
 
     id: str
@@ -79,6 +88,7 @@ class Submission:
     absent: str | None = None
     settled: Settled | None = None
     files: Mapping[str, FileFact] = field(default_factory=dict)
+    derived: Mapping[str, DerivedFact] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -137,7 +147,8 @@ class Submission:
             unsent=_least(self.unsent, other.unsent),
             absent=_least(self.absent, other.absent),
             settled=_least(self.settled, other.settled, by=_settled_order),
-            files=_join_files(self.files, other.files),
+            files=on_disk.join(self.files, other.files),
+            derived=on_disk.join(self.derived, other.derived),
             extra=self.extra if not other.extra else _join_extra(self.extra, other.extra),
         )
 
@@ -155,20 +166,6 @@ def _least(one: Any, other: Any, *, by: Any = None) -> Any:
 def _settled_order(one: Settled) -> tuple[Any, ...]:
     unsaid = (one.cost is None, one.pexit is None)
     return (-_RANK[one.state], one.at, -(one.cost or 0), one.pexit or "", one.reason, *unsaid)
-
-
-def _join_files(one: Mapping[str, FileFact], other: Mapping[str, FileFact]) -> Mapping[str, FileFact]:
-    if not one or not other:
-        return one or other
-    joined = dict(one)
-    for path, fact in other.items():
-        mine = joined.get(path)
-        joined[path] = fact if mine is None else max(mine, fact, key=_file_order)
-    return joined
-
-
-def _file_order(one: FileFact) -> tuple[Any, ...]:
-    return (one.take, one.sha256, one.bytes, one.width, one.height)
 
 
 def _join_extra(one: Mapping[str, Any], other: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -218,9 +215,10 @@ def _body(one: Submission, task: str | None) -> dict[str, Any]:
         "unsent": one.unsent,
         "absent": one.absent,
         "settled": None if one.settled is None else _settled_body(one.settled),
-        "files": {path: _file_body(fact) for path, fact in sorted(one.files.items())} or None,
+        "files": on_disk.body(one.files),
     }
     extra = dict(one.extra) | ({_MISNAMED: list(one.misnamed)} if one.misnamed else {})
+    extra |= {_DERIVED: on_disk.body(one.derived)} if one.derived else {}
     return {name: value for name, value in named.items() if value is not None} | dict(sorted(extra.items()))
 
 
@@ -238,16 +236,6 @@ def _dollars(amount: Decimal | None) -> str | None:
     return None if amount is None else f"{amount:f}"  # str would write 1E-7
 
 
-def _file_body(fact: FileFact) -> dict[str, Any]:
-    body: dict[str, Any] = {
-        "sha256": fact.sha256,
-        "bytes": fact.bytes,
-        "width": fact.width,
-        "height": fact.height,
-    }
-    return body if fact.take == 1 else body | {"take": fact.take}
-
-
 def from_line(line: bytes) -> Submission:
     """Read one sealed line; ValueError says what is wrong with it."""
     body = unseal(line)
@@ -257,6 +245,7 @@ def from_line(line: bytes) -> Submission:
     misnamed = extra.pop(_MISNAMED, [])
     if not isinstance(misnamed, list) or not all(isinstance(task, str) for task in misnamed):
         raise ValueError(f"{_MISNAMED} is not a list of task ids")
+    derived = on_disk.read_derived(extra.pop(_DERIVED)) if _DERIVED in extra else {}
     one = Submission(
         id=_text(body, "id", required=True),
         key=_text(body, "key", required=True),
@@ -271,7 +260,8 @@ def from_line(line: bytes) -> Submission:
         unsent=_text(body, "unsent"),
         absent=_text(body, "absent"),
         settled=None if (settled := body.pop("settled", None)) is None else _read_settled(settled),
-        files={} if (files := body.pop("files", None)) is None else _read_files(files),
+        files={} if (files := body.pop("files", None)) is None else on_disk.read_files(files),
+        derived=derived,
     )
     if body:
         raise ValueError(f"has a field that this version does not know: {', '.join(sorted(body))}")
@@ -312,20 +302,3 @@ def _read_settled(body: Any) -> Settled:
         at=_text(body, "at") or "",
         reason=_text(body, "reason") or "",
     )
-
-
-def _read_files(body: Any) -> Mapping[str, FileFact]:
-    if not isinstance(body, dict):
-        raise ValueError("files is not an object")
-    return {path: _read_file(fact) for path, fact in body.items()}
-
-
-def _read_file(body: Any) -> FileFact:
-    try:
-        sound = isinstance(body["sha256"], str) and all(type(body[name]) is int for name in body.keys() - {"sha256"})
-        fact = FileFact(**body)
-    except (TypeError, KeyError, AttributeError) as error:
-        raise ValueError("files has an entry that this version does not know") from error
-    if not sound:
-        raise ValueError("files has an entry whose values are of the wrong kind")
-    return fact

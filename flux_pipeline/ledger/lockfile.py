@@ -83,6 +83,11 @@ class Lockfile:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @property
+    def submissions(self) -> Iterable[Submission]:
+        """What is durable by now: `history`, and all that was written since."""
+        return self._submissions.values()
+
     def append(self, facts: Iterable[Submission]) -> None:
         """Write the facts and return once they are durable.
 

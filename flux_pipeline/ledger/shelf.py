@@ -56,6 +56,10 @@ class Shelf:
         """Why nothing more may be submitted although everything is durable so far."""
         return next((one.trouble for one in self.lockfiles if one.trouble is not None), None)
 
+    def now(self) -> History:
+        """Return what is durable by now: `history`, and all that was written since."""
+        return fold(one for lockfile in self.lockfiles for one in lockfile.submissions)
+
     def append(self, facts: Iterable[Submission], *, missing: bool = False) -> None:
         """Write the facts and return once they are durable in every file that they belong to.
 

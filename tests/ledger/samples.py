@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from hypothesis import strategies as st
 
-from flux_pipeline.ledger.facts import FileFact, Refused, Settled, Submission
+from flux_pipeline.ledger.facts import DerivedFact, FileFact, Refused, Settled, Submission
 
 ENDPOINT = "https://api.wiro.ai/v1"
 
@@ -52,6 +52,17 @@ files = st.builds(
     take=st.integers(1, 3),
 )
 
+derived = st.builds(
+    DerivedFact,
+    master=st.sampled_from(["a" * 64, "b" * 64]),
+    recipe=st.sampled_from(["c" * 64, "d" * 64]),
+    sha256=st.sampled_from(["e" * 64, "f" * 64]),
+    bytes=st.integers(1, 3),
+    width=st.integers(1, 3),
+    height=st.integers(1, 3),
+    take=st.integers(1, 3),
+)
+
 
 def submissions(identity="5d" * 16, key="9f" * 32):
     """Submissions of one id and key unless told otherwise, so that they can be joined."""
@@ -70,6 +81,7 @@ def submissions(identity="5d" * 16, key="9f" * 32):
         absent=_seldom(_words),
         settled=_seldom(settled),
         files=st.dictionaries(st.sampled_from(["outputs/a.png", "outputs/ü/b c.png"]), files, max_size=2),
+        derived=st.dictionaries(st.sampled_from(["outputs/a.webp", "outputs/ü/b@half.jpg"]), derived, max_size=2),
         extra=st.dictionaries(_words.map(lambda name: f"x-{name}"), _json, max_size=2),
     )
 

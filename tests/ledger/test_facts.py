@@ -10,7 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ledger.samples import history, submission, submissions
 
-from flux_pipeline.ledger.facts import FileFact, Refused, Settled, Submission, from_line, seal, to_lines, unseal
+from flux_pipeline.ledger.facts import (
+    DerivedFact,
+    FileFact,
+    Refused,
+    Settled,
+    Submission,
+    from_line,
+    seal,
+    to_lines,
+    unseal,
+)
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "schemas/lockfile.schema.json").read_text())
 VALID = jsonschema.Draft202012Validator(SCHEMA)
@@ -46,6 +56,7 @@ def test_joining_forgets_no_task_no_file_and_no_foreign_field(one, other):
     both = one.join(other)
     assert set(both.tasks) == {*one.tasks, *other.tasks}
     assert both.files.keys() == one.files.keys() | other.files.keys()
+    assert both.derived.keys() == one.derived.keys() | other.derived.keys()
     assert both.extra.keys() == one.extra.keys() | other.extra.keys()
 
 
@@ -67,6 +78,26 @@ def test_the_newest_take_of_a_picture_wins():
     assert first.join(second) == second.join(first) == second
 
 
+MADE = {"master": "a" * 64, "recipe": "b" * 64, "bytes": 1, "width": 1, "height": 1}
+
+
+def test_what_was_derived_last_at_a_path_wins():
+    first = submission(derived={"a.webp": DerivedFact(sha256="f" * 64, **MADE)})
+    second = submission(derived={"a.webp": DerivedFact(sha256="a" * 64, take=2, **MADE)})
+    assert first.join(second) == second.join(first) == second
+    other = submission(derived={"a@half.jpg": DerivedFact(sha256="f" * 64, **MADE)})
+    assert first.join(other).derived == {**first.derived, **other.derived}
+
+
+def test_a_derived_file_is_written_with_its_master_and_its_recipe():
+    line = to_lines(submission(derived={"a.webp": DerivedFact(sha256="f" * 64, take=2, **MADE)}))
+    assert json.loads(line)["x-derived"] == {
+        "a.webp": {
+            "from": "a" * 64, "recipe": "b" * 64, "sha256": "f" * 64, "bytes": 1, "width": 1, "height": 1, "take": 2,
+        }
+    }  # fmt: skip
+
+
 @given(one=submissions())
 def test_what_is_written_is_read_back_equal(one):
     assert joined(to_lines(one).splitlines(keepends=True)) == one
@@ -85,8 +116,8 @@ def test_every_line_is_as_the_schema_says(one):
 
 def test_the_schema_knows_every_field_and_explains_it():
     fact = SCHEMA["$defs"]["fact"]["properties"]
-    fields = set(Submission.__dataclass_fields__) - {"tasks", "estimate", "extra", "misnamed"}
-    assert fact.keys() == fields | {"task", "estimate_usd", "x-misnamed", "crc32"}
+    fields = set(Submission.__dataclass_fields__) - {"tasks", "estimate", "extra", "misnamed", "derived"}
+    assert fact.keys() == fields | {"task", "estimate_usd", "x-misnamed", "x-derived", "crc32"}
     assert all("description" in each for each in fact.values())
 
 
@@ -139,6 +170,12 @@ def test_a_field_that_begins_with_x_is_kept_and_no_other_unknown_one_is_accepted
         {"files": {"a.png": {"sha256": "a" * 64, "bytes": "1", "width": 1, "height": 1}}},
         {"files": {"a.png": {"sha256": "a" * 64, "bytes": 1, "width": True, "height": 1}}},
         {"files": {"a.png": {"sha256": "a" * 64, "bytes": 1, "width": 1, "height": 1, "depth": 1}}},
+        {"x-derived": []},
+        {"x-derived": {"a.webp": None}},
+        {"x-derived": {"a.webp": {"sha256": "a" * 64, "bytes": 1, "width": 1, "height": 1}}},
+        {"x-derived": {"a.webp": {"from": 1, "recipe": "", "sha256": "", "bytes": 1, "width": 1, "height": 1}}},
+        {"x-derived": {"a.webp": {"from": "", "recipe": "", "sha256": "", "bytes": "1", "width": 1, "height": 1}}},
+        {"x-misnamed": [1]},
     ],
     ids=str,
 )

@@ -78,3 +78,11 @@ def test_keeping_some_submissions_takes_the_others_from_every_lockfile_and_adds_
         shelf.append([submission(ONE, key="both"), submission(TWO, key="a"), submission(THREE, key="b")])
         shelf.keep([submission(ONE, key="both"), submission(TWO, key="a")])
     assert [known(claim) for claim in claims] == [{ONE, TWO}, {ONE}]
+
+
+def test_what_is_durable_by_now_is_told_beside_what_was_there_at_first(claims):
+    with Shelf(claims, ENDPOINT) as shelf:
+        shelf.append([submission(ONE, key="a", cell="hero")])
+        shelf.append([submission(ONE, key="a", tasks=("2221",))])
+        assert shelf.history.submissions == {}
+        assert shelf.now().submissions == {ONE: submission(ONE, key="a", cell="hero", tasks=("2221",))}
