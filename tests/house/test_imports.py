@@ -54,7 +54,7 @@ DOORS = {
     "click": ["cli"],
     "aiohttp": ["simulator"],
     "sqlite3": ["simulator.ledger"],
-    "PIL": ["files.image", "simulator"],
+    "PIL": ["files.derive", "files.image", "simulator"],  # one writes pictures, one reads them: both in a child process
     "orjson": ["ledger", "wiro.client", "cli.project", "cli.plan", "cli.session"],
     "asyncio": ["run.runner", "wiro", "simulator", "cli"],
 }
