@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from flux_pipeline.ledger.keys import Json, Render
+from flux_pipeline.manifest.derive import Derived
 
 
 class Axes(Mapping[str, Json]):
@@ -41,13 +42,17 @@ class Axes(Mapping[str, Json]):
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One picture that somebody wants. Cells that ask for the same thing share one `render` object."""
+    """One picture that somebody wants, and what is to be derived of it.
+
+    Cells that ask for the same thing share one `render` object.
+    """
 
     id: str
     entry: str
     axes: Mapping[str, Json]
     path: str
     render: Render
+    derived: tuple[Derived, ...] = ()
 
     @property
     def key(self) -> str:

@@ -39,11 +39,12 @@ def expand(
     schemas: Schemas,
     max_cells: int | None = None,
     place: Callable[[str], str] | None = None,
+    writable: Callable[[str], bool] = lambda _: True,
 ) -> Expansion:
     """Return the cells that a manifest's text describes.
 
     `file` is what problems call it; `max_cells` wins over the manifest's own; `place` moves each path before paths are
-    compared.
+    compared; `writable` tells whether files of a format can be derived here.
 
     Raises:
         ManifestError: with every problem found, errors by line and then warnings by line.
@@ -54,7 +55,7 @@ def expand(
     try:
         document = parse(source, file)
         complaints = Complaints(document)
-        checked = check(document, schemas, complaints)
+        checked = check(document, schemas, complaints, writable)
         cells: list[Cell] = []
         if checked.target is not None and _fits(checked, max_cells, complaints):
             model = _model(document.data)

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from flux_pipeline.manifest.axes import Target, read_axes
 from flux_pipeline.manifest.complaints import Complaints, did_you_mean, listed, suggestion
+from flux_pipeline.manifest.derive import Wanted, Writable, read_derive
 from flux_pipeline.manifest.document import LOST, Document, Path
 from flux_pipeline.manifest.manifest import DEFAULT_MODEL
 from flux_pipeline.manifest.matrix import Spread
@@ -48,6 +49,7 @@ class Draft:
     ready: bool
     open: bool
     max_cells: int | None
+    derive: tuple[Wanted, ...]
     output_ready: bool = False
 
 
@@ -61,10 +63,10 @@ class Checked:
     drafts: list[Draft]
 
 
-def check(document: Document, schemas: Schemas, complaints: Complaints) -> Checked:
+def check(document: Document, schemas: Schemas, complaints: Complaints, writable: Writable) -> Checked:
     """Complain about everything wrong in the document; return what is sound."""
     judge_shape(document, schemas, complaints)
-    return _Checker(document.data, schemas, complaints).checked()
+    return _Checker(document.data, schemas, complaints, writable).checked()
 
 
 _BIDI: Final = re.compile("[\u202a-\u202e\u2066-\u2069]")
@@ -72,8 +74,9 @@ _FACTS: Final = frozenset({"ext", "key"})
 
 
 class _Checker:
-    def __init__(self, data: dict[str, Any], schemas: Schemas, complaints: Complaints) -> None:
+    def __init__(self, data: dict[str, Any], schemas: Schemas, complaints: Complaints, writable: Writable) -> None:
         self._data = data
+        self._writable = writable
         self._complaints = complaints
         self._target = self._model(schemas)
         self._vars, self._vars_lost = self._variables(("vars",), data.get("vars"))
@@ -184,6 +187,7 @@ class _Checker:
             used=frozenset(),
             ready=False,
             max_cells=run.max_cells,
+            derive=read_derive((*base, "derive"), entry.get("derive"), self._complaints, self._writable),
             open=LOST in (self._data.get("vars"), entry.get("vars"), entry.get("matrix"), entry.get("foreach")),
         )
         self._prompt(draft, entry, params, params_lost)

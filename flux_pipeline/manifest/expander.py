@@ -12,6 +12,7 @@ from flux_pipeline.manifest import paths
 from flux_pipeline.manifest.cell import Axes, Cell
 from flux_pipeline.manifest.check import Checked, Draft
 from flux_pipeline.manifest.complaints import Complaints, show
+from flux_pipeline.manifest.derive import Derivations
 from flux_pipeline.manifest.document import Path
 from flux_pipeline.manifest.matrix import Combination, Spread, combinations
 from flux_pipeline.manifest.routes import Routes
@@ -45,6 +46,7 @@ class Expander:
         self._firsts: dict[str, Cell] = {}  # by key: the first cell that asks for a render
         self._clashes: dict[Path, _Pair] = {}
         self._shared: dict[int, _Pair] = {}
+        self._derivations: list[Derivations] = []
 
     def cells(self, draft: Draft) -> Iterator[Cell]:
         """Yield the cells of one entry; those that cannot be paid for are checked as far as possible and left out."""
@@ -54,6 +56,9 @@ class Expander:
         setting = [index for index, axis in enumerate(axes) if any(choice.updates for choice in axis.choices)]
         prompts = _Prompts(draft, axes, self._complaints)
         routes = Routes(draft, axes, self._output, self._complaints)
+        derivations = Derivations(draft.derive, self._complaints)
+        if draft.derive and not draft.twin:
+            self._derivations.append(derivations)
         idle = self._idle(draft, axes)
         ids = _Ids(self._complaints, draft) if any("," in c.text for axis in axes for c in axis.choices) else None
         asks = "prompt" in self._schema.properties
@@ -71,14 +76,17 @@ class Expander:
             path = routes.of(combination, params, render, cell)
             if path is not None:
                 path = self._placed(path, draft, cell)
+            derived = derivations.of(path, params, cell) if draft.derive and path is not None else ()
             if render is not None and path is not None:
                 values = tuple([choice.value for choice in combination])
-                made = Cell(cell, draft.id, Axes(names, values), path, render)
+                made = Cell(cell, draft.id, Axes(names, values), path, render, derived)
                 self._firsts.setdefault(render.key, made)
                 yield made
 
     def finish(self) -> None:
         """Say what can only be said when every cell is there."""
+        for derivations in self._derivations:
+            derivations.claim(self._claims)
         for folder, one, other in self._claims.swallowed():
             said = f"{show(folder)} is the picture of {one} and a folder that {other} needs"
             self._complaints.add(self._output_path(None), said, "path-clash")

@@ -15,7 +15,7 @@ JINJA_WORDS: Final = frozenset({
 RESERVED: Final = JINJA_WORDS | {"entry", "ext", "key", "exclude", "include"}
 
 # Keys that the design knows and this version does not: refused, in words that say so.
-LATER: Final = frozenset({"foreach", "derive", "presets", "exclude", "include"})
+LATER: Final = frozenset({"foreach", "presets", "exclude", "include"})
 
 _WORD: Final = re.compile(r"[A-Za-z]\w*")
 

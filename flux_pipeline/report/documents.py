@@ -27,6 +27,7 @@ def expanded(cells: Iterable[Cell]) -> dict[str, Any]:
                 "params": dict(cell.render.params),
                 "path": cell.path,
                 "axes": dict(cell.axes),
+                "derived": [one.path for one in cell.derived],
             }
             for cell in cells
         ]

@@ -48,6 +48,8 @@ def expanded(cells: Iterable[Cell]) -> Iterator[str]:
         params = ", ".join(f"{name}={value}" for name, value in cell.render.params.items() if name != "prompt")
         yield plain(cell.id)
         yield f"  path    {plain(cell.path)}"
+        for one in cell.derived:
+            yield f"  derive  {plain(one.path)}"
         yield f"  params  {plain(params)}"
         yield f"  prompt  {plain(str(cell.render.params.get('prompt', '')))}"
 

@@ -112,9 +112,10 @@ def test_expand_json_has_exactly_the_members_that_are_promised(six):
     document = six.call("expand", "manifests/m.yaml", "--json").document
     assert set(document) == {"cells"}
     first = document["cells"][0]
-    assert set(first) == {"id", "entry", "key", "params", "path", "axes"}
+    assert set(first) == {"id", "entry", "key", "params", "path", "axes", "derived"}
     assert (first["id"], first["entry"], first["path"]) == (CELLS[0], "hero", "outputs/hero/1.png")
     assert first["axes"] == {"seed": 1, "size": "64x64"}
+    assert first["derived"] == []
     assert first["params"] == {
         "prompt": "A red bottle",
         "width": 64,
