@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from flux_pipeline.cli import options
+
+if TYPE_CHECKING:
+    from flux_pipeline.cli.drift import Drift
 
 
 @click.command()
 @options.scope
 @options.strict
 @options.flag("-o", "--output", "frozen", type=options.PATH, envvar=None, help="Freeze the plan for `run --plan`.")
-def command(as_json: bool, frozen: Path | None, **scope: Any) -> None:
-    """Show what `run` would do with MANIFEST, render by render, and what it would cost."""
+@options.flag("--strict", is_flag=True, help="Refuse where a schema is not what the service says of its model.")
+def command(as_json: bool, frozen: Path | None, strict: bool, **scope: Any) -> None:
+    """Show what `run` would do with MANIFEST, render by render, and what it would cost.
+
+    With WIRO_API_KEY set, or in a rehearsal, the schemas and prices in use are compared with what the service says.
+    """
+    import os
+
     import orjson
 
     from flux_pipeline.cli import project
@@ -25,13 +35,19 @@ def command(as_json: bool, frozen: Path | None, **scope: Any) -> None:
     work = project.load(**scope)
     plan = work.plan(work.history())
     document = documents.planned(plan)
+    found: tuple[Drift, ...] = ()
+    if work.simulate or strict or os.environ.get("WIRO_API_KEY"):  # else nobody is asked, and no HTTP client needed
+        from flux_pipeline.cli.drift import drifted
+
+        found = drifted(work, strict=strict)
     if frozen is not None:
         try:
             frozen.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n")
         except OSError as error:
             raise UsageError(f"{frozen}: {error.strerror}; name a file that can be written") from error
     if as_json:
-        project.print_document(document)
+        listed = [{"model": one.model, **asdict(one.difference)} for one in found]
+        project.print_document(document | ({"drift": listed} if listed else {}))
     else:
         for line in text.planned(plan):
             click.echo(line)

@@ -16,7 +16,7 @@ from flux_pipeline.report.text import money, plain
 from flux_pipeline.run.jobs import Policy
 from flux_pipeline.wiro.client import Wiro
 from flux_pipeline.wiro.http import Http
-from flux_pipeline.wiro.offer import Offer
+from flux_pipeline.wiro.offer import NotOffered, Offer
 from flux_pipeline.wiro.outcomes import Unread
 from flux_pipeline.wiro.retry import patiently
 
@@ -48,12 +48,14 @@ def limited(plan: Plan, policy: Policy, access: Access) -> Plan:
     return Plan(tuple(changed))
 
 
-def ask(access: Access, models: Iterable[str], seconds: float = _AT_MOST) -> Mapping[str, Offer | Unread]:
+def ask(
+    access: Access, models: Iterable[str], *, seconds: float = _AT_MOST, attempts: int = _ATTEMPTS
+) -> Mapping[str, Offer | Unread]:
     """Ask the service for each of these models, patiently, but no longer than `seconds` for all of them."""
-    return conduct(_asked(access, sorted(models), seconds))
+    return conduct(_asked(access, sorted(models), seconds, attempts))
 
 
-async def _asked(access: Access, models: Iterable[str], seconds: float) -> Mapping[str, Offer | Unread]:
+async def _asked(access: Access, models: Iterable[str], seconds: float, attempts: int) -> Mapping[str, Offer | Unread]:
     told: dict[str, Offer | Unread] = {}
     turn = asyncio.Semaphore(_AT_ONCE)
     async with Http() as http:
@@ -67,7 +69,7 @@ async def _asked(access: Access, models: Iterable[str], seconds: float) -> Mappi
 
         async def one(model: str) -> None:
             async with turn:
-                await patiently(lambda: attempt(model), again=_again, attempts=_ATTEMPTS, longest=4.0)
+                await patiently(lambda: attempt(model), again=_again, attempts=attempts, longest=4.0)
 
         try:
             async with asyncio.timeout(seconds):
@@ -79,7 +81,7 @@ async def _asked(access: Access, models: Iterable[str], seconds: float) -> Mappi
 
 
 def _again(told: Offer | Unread) -> bool:
-    return isinstance(told, Unread) and not told.account and not told.missing
+    return isinstance(told, Unread) and not (told.account or told.missing or isinstance(told, NotOffered))
 
 
 def _may_be_paid(one: PlannedRender, policy: Policy) -> bool:

@@ -45,17 +45,22 @@ def credentials_of(project: Project) -> Credentials | None:
 
 
 @contextmanager
-def opened(endpoint: str, credentials: Credentials | None) -> Iterator[Access]:
-    """Open the service at `endpoint`, or without credentials the rehearsal's server."""
+def opened(endpoint: str, credentials: Credentials | None, *, remember: bool = True) -> Iterator[Access]:
+    """Open the service at `endpoint`, or without credentials the rehearsal's server.
+
+    Where no task will be made, that one need not `remember` any, and leaves nothing on disk.
+    """
     if credentials is not None:
         yield Access(url=endpoint, credentials=credentials)
         return
     from flux_pipeline.simulator.server import REHEARSAL_BALANCE, Settings, Simulator, SimulatorThread
 
-    _STATE.mkdir(exist_ok=True)
-    (_STATE / ".gitignore").write_text("*\n")
+    if remember:
+        _STATE.mkdir(exist_ok=True)
+        (_STATE / ".gitignore").write_text("*\n")
+    place = _STATE / "simulator.sqlite3" if remember else None
     key = Secret("rehearsal")  # no secret at all, but the same account in every rehearsal
-    simulator = Simulator(Settings(api_key=key.reveal(), balance=REHEARSAL_BALANCE), _STATE / "simulator.sqlite3")
+    simulator = Simulator(Settings(api_key=key.reveal(), balance=REHEARSAL_BALANCE), place)
     with contextlib.closing(simulator), SimulatorThread(simulator) as server:
         yield Access(url=server.base_url, credentials=Credentials(key))
 

@@ -35,6 +35,11 @@ class Schemas:
         self._models: dict[str, ModelSchema | None] = {}
         self._manifest: Judge | None = None
 
+    @staticmethod
+    def is_model_name(name: str) -> bool:
+        """Whether this is `owner/model`, and so can name a file."""
+        return _MODEL_NAME.fullmatch(name) is not None
+
     def model(self, name: str) -> ModelSchema | None:
         """Return a model's schema, None where there is none.
 
@@ -135,6 +140,7 @@ class ModelSchema:
 
     def __init__(self, name: str, document: Mapping[str, Any], origin: str) -> None:
         self.name: Final = name
+        self.document: Final = document
         rules: dict[str, Any] = document.get("properties", {})
         self.properties: Final = tuple(rules)
         self.defaults: Final[Mapping[str, Any]] = MappingProxyType(

@@ -13,8 +13,10 @@ from flux_pipeline.wiro.outcomes import NoTask, Unread
 from flux_pipeline.wiro.wire import Reply, clean, dollars, loads, told
 
 Scalar: TypeAlias = str | int | float | bool
+_NO_MODEL: Final = "code 1:"
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,79}")
 _MOST: Final = 500  # parameters, options of one, or entries of a price list: what is longer is not what it says it is
+_DEEPEST: Final = 4  # levels in an entry of a price list
 _LONGEST: Final = 2000  # characters of a help text or a default
 
 
@@ -31,6 +33,11 @@ class Parameter:
     maximum: Decimal | None = None
     step: Decimal | None = None
     default: Scalar | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotOffered(Unread):
+    """The service says that it has no such model, or none for this account."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,12 +67,15 @@ def body(model: str) -> dict[str, str]:
 def read(reply: Reply, model: str, now: float) -> Offer | Unread:
     """Turn an answer of `/Tool/Detail` into the offer of `model`, or say why it tells none. `now` is in unix seconds."""
     data = told(reply, now)
-    if isinstance(data, Unread | NoTask):
-        return data if isinstance(data, Unread) else Unread(reason="the service speaks of tasks, not of a model")
+    if isinstance(data, NoTask):
+        return Unread(reason="the service speaks of tasks, not of a model")
+    if isinstance(data, Unread):
+        return NotOffered(reason=data.reason) if data.reason.startswith(_NO_MODEL) else data
     listed = data.get("tool")
     tools = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
     if not tools:
-        return Unread(reason="the answer describes no model")
+        nothing = "the answer describes no model"
+        return NotOffered(reason=nothing) if listed == [] else Unread(reason=nothing)
     tool = next((one for one in tools if _name(one) in (None, model)), None)
     if tool is None:
         return Unread(reason=f"asked for {model}, told of {clean(_name(tools[0]), most=120)}")
@@ -91,11 +101,16 @@ def _price(value: object) -> tuple[tuple[Mapping[str, Any], ...] | None, str]:
     if value is None or value == "":
         return None, ""
     listed = _unpacked(value)
-    if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
+    if not isinstance(listed, list) or not all(isinstance(one, dict) and _shallow(one, _DEEPEST) for one in listed):
         return None, "its price list has not the expected shape"
     if len(listed) > _MOST:
         return None, f"its price list has {len(listed)} entries"
     return tuple(MappingProxyType(one) for one in listed) or None, ""
+
+
+def _shallow(value: object, levels: int) -> bool:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return not inner or (levels > 0 and all(_shallow(one, levels - 1) for one in inner))
 
 
 def _parameters(value: object) -> tuple[Parameter, ...] | None:
