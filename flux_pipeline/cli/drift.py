@@ -53,7 +53,7 @@ def drifted(project: Project, *, strict: bool) -> tuple[Drift, ...]:
         click.echo(f"warning: {one.model}: {plain(one.difference.message)}", err=True)
     if found and strict:
         raise UsageError(
-            f"{len(found)} differences between the schemas and the service, and --strict: nothing was planned. "
+            f"{len(found)} difference{'' if len(found) == 1 else 's'} between the schemas and the service, and --strict: nothing was planned. "
             f"`flux-pipeline schema pull {found[0].model} --force` writes what the service says"
         )
     return found
