@@ -19,20 +19,21 @@ class Shelves:
         self.first = list(self.numbers)
         self.size, self.arrivals = size, iter(arrivals)
 
-    def page(self, start, *, skipped=False):
-        at = start + self.size if skipped else start
-        told = tuple(map(task, self.numbers[at : at + self.size]))
+    def page(self, start, *, fault=None):
+        at = start + self.size if fault == "skipped" else start
+        length = self.size // 2 if fault == "short" else self.size
+        told = tuple(map(task, self.numbers[at : at + length]))
         for _ in range(next(self.arrivals, 0)):
             self.numbers.insert(0, max(self.numbers, default=100) + 1)
         return told
 
 
-def walk(shelves, skips=frozenset(), floor=0):
-    """Walk to the end, and return what was seen and how it ended; the page numbered in `skips` leaves tasks out."""
+def walk(shelves, faults=None, floor=0):
+    """Walk to the end, and return what was seen and how it ended; `faults` are those of pages by number."""
     sweep = Sweep(began=0.0, deep_enough=lambda one: int(one.id) < floor)
     progress, number = "going", 0
     while progress == "going":
-        progress = sweep.page(shelves.page(sweep.start, skipped=number in skips))
+        progress = sweep.page(shelves.page(sweep.start, fault=(faults or {}).get(number)))
         number += 1
     return {int(one) for one in sweep.tasks}, progress
 
@@ -50,10 +51,10 @@ def test_a_walk_through_a_growing_list_sees_everything_that_was_there_when_it_be
     assert seen >= set(shelves.first)
 
 
-@given(counts, sizes, arrivals, st.sets(st.integers(0, 8), max_size=1))
-def test_a_walk_that_calls_itself_complete_has_not_missed_what_one_page_left_out(count, size, arrivals, skips):
+@given(counts, sizes, arrivals, st.dictionaries(st.integers(0, 8), st.sampled_from(["skipped", "short"]), max_size=1))
+def test_a_walk_that_calls_itself_complete_has_not_missed_what_one_page_left_out(count, size, arrivals, faults):
     shelves = Shelves(count, size, arrivals)
-    seen, progress = walk(shelves, skips)
+    seen, progress = walk(shelves, faults)
     # A first page that leaves out all that there is looks like the end of an empty list.
     if progress == "complete" and seen:
         assert seen >= set(shelves.first)
