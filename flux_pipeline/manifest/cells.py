@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from flux_pipeline.errors import ManifestError, Problem
 from flux_pipeline.ledger.keys import Json
+from flux_pipeline.manifest.bounds import bound
 from flux_pipeline.manifest.cell import Axes, Cell
 from flux_pipeline.manifest.check import Checked, check
 from flux_pipeline.manifest.complaints import Complaints
@@ -83,7 +84,7 @@ def _fits(checked: Checked, max_cells: int | None, complaints: Complaints) -> bo
         where, message = over
         path = ("entries",) if where is None else ("entries", checked.drafts[where].index, "matrix")
         complaints.add(path, message, "too-many-cells")
-    return over is None
+    return over is None and bound(checked, limit, complaints)
 
 
 def _model(data: Mapping[str, Any]) -> str:

@@ -70,6 +70,7 @@ def check(document: Document, schemas: Schemas, complaints: Complaints, writable
 
 
 _BIDI: Final = re.compile("[\u202a-\u202e\u2066-\u2069]")
+_MOST_NAMES: Final = 2_000_000
 _FACTS: Final = frozenset({"ext", "key"})
 
 
@@ -88,6 +89,11 @@ class _Checker:
         source = self._data.get("output")
         output = self._template(("output",), source, is_path=True) if isinstance(source, str) else None
         entries = self._data.get("entries")
+        count = len(entries) if isinstance(entries, list) else 0
+        if len(self._vars) * count > _MOST_NAMES:
+            said = f"{len(self._vars):,} variables for {count:,} entries are too many; move some into the entries"
+            self._complaints.add(("vars",), said, "too-much")
+            self._vars, self._data["vars"] = {}, LOST
         drafts = []
         for index, entry in enumerate(entries if isinstance(entries, list) else []):
             if isinstance(entry, dict):

@@ -15,7 +15,7 @@ from flux_pipeline.manifest.complaints import Complaints, show
 from flux_pipeline.manifest.derive import Derivations
 from flux_pipeline.manifest.document import Path
 from flux_pipeline.manifest.matrix import Combination, Spread, combinations
-from flux_pipeline.manifest.routes import Routes
+from flux_pipeline.manifest.routes import MAX_FAILURES, Routes
 from flux_pipeline.manifest.template_filters import TemplateFault
 
 
@@ -192,10 +192,13 @@ class _Prompts:
         used = draft.used | {"prompt"} if self._source is not None else draft.used
         self._pick = _picker(axes, used)
         self._known: dict[Any, str | None] = {}
+        self._failures = 0
+        # Only what may be written: there may be thousands of variables, and this is copied for every prompt.
+        self._fixed = {name: value for name, value in draft.values.items() if name in draft.used}
 
     def of(self, combination: Combination, cell: str) -> str | None:
         """Return the prompt, "" for a model that takes none, None when there is no usable one."""
-        if not self._draft.ready:
+        if not self._draft.ready or self._failures >= MAX_FAILURES:
             return None
         if self._pick is None:
             return self._filled(combination, cell)
@@ -211,10 +214,11 @@ class _Prompts:
             text, path = combination[self._source].template, combination[self._source].path
         if text is None:
             return ""
-        values = {**draft.values, **{a.name: c.value for a, c in zip(self._axes, combination, strict=True)}}
+        values = {**self._fixed, **{a.name: c.value for a, c in zip(self._axes, combination, strict=True)}}
         try:
             prompt = text.render(values).strip()  # servers trim, and the key must not depend on whether they do
         except TemplateFault as fault:
+            self._failures += 1
             self._complaints.add(path, f"{fault} (in {cell})", "template", once=("fill", str(fault)), word=fault.word)
             self._complaints.spoilt.add(draft.index)
             return None

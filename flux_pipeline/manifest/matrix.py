@@ -55,7 +55,13 @@ def size(axes: tuple[Spread, ...]) -> int:
 
 def product_text(axes: tuple[Spread, ...]) -> str:
     """Return the product as a person would write it: `100 × 50 × 3 = 15,000`."""
-    return f"{' × '.join(f'{axis.written:,}' for axis in axes) or '1'} = {size(axes):,}"
+    factors = [f"{axis.written:,}" for axis in axes[:12]] + ["…"] * (len(axes) > 12)
+    return f"{' × '.join(factors) or '1'} = {number(size(axes))}"
+
+
+def number(count: int) -> str:
+    """Write a number, one beyond all use by its magnitude only."""
+    return f"{count:,}" if count < 10**18 else f"more than 10^{int(math.log10(count)) if count < 10**300 else 300}"
 
 
 def overflow(
@@ -69,6 +75,9 @@ def overflow(
     largest = max(range(len(sizes)), key=lambda index: size(sizes[index][1]))
     name, axes = sizes[largest]
     if size(axes) > limit:
-        others = f" ({total:,} in the whole manifest)" if len(sizes) > 1 else ""
+        others = f" ({number(total)} in the whole manifest)" if len(sizes) > 1 else ""
         return largest, f"{product_text(axes)} cells{others}, {allowed}"
-    return None, f"{total:,} cells in {len(sizes):,} entries (the largest, {name}: {product_text(axes)}), {allowed}"
+    return (
+        None,
+        f"{number(total)} cells in {len(sizes):,} entries (the largest, {name}: {product_text(axes)}), {allowed}",
+    )

@@ -10,6 +10,7 @@ from typing import Final
 
 MAX_COMPONENT: Final = 255 - 24  # bytes; the room is for suffixes such as `.part` and `@half`
 MAX_PATH: Final = 4000  # bytes
+MAX_FOLDERS: Final = 32
 
 _RESERVED: Final = re.compile(r"(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³])(?=[. ]|$)", re.IGNORECASE)
 # What nearly every path looks like needs no closer look; anything unusual falls through to the rules.
@@ -50,6 +51,10 @@ def faults(path: str) -> Iterator[PathFault]:
         )
     if len(path.encode("utf-8", "replace")) > MAX_PATH:
         yield PathFault(code="path-long", message=f"the path is longer than {MAX_PATH:,} bytes", culprit=path)
+        return
+    if path.count("/") > MAX_FOLDERS:
+        yield PathFault(code="path-long", message=f"the path has more than {MAX_FOLDERS} folders", culprit=path)
+        return
     for part in path.removeprefix("/").split("/"):
         fault = _fault_of(part)
         if fault is not None:

@@ -17,12 +17,15 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from flux_pipeline.manifest import template_filters as own
 from flux_pipeline.manifest.complaints import did_you_mean, listed
+from flux_pipeline.manifest.template_cost import NOTHING, Cost, Form, total
 from flux_pipeline.manifest.template_filters import MAX_TEXT, TemplateFault, text_of
 from flux_pipeline.manifest.words import JINJA_WORDS
 
 MAX_SOURCE: Final = 8192
 MAX_NODES: Final = 500
 MAX_BRACKETS: Final = 32
+
+_FILTER_WORK: Final = 8  # a filter looks at every character, where joining only copies it
 
 _NAME: Final = re.compile(r"\{\{ *([A-Za-z][A-Za-z0-9_]*) *\}\}")
 _NAMED: Final = re.compile(r'"([^"]+)" is not in the value')
@@ -37,7 +40,9 @@ _WORDS: Final = {
     nodes.Assign: "set", nodes.Macro: "a macro", nodes.Include: "include", nodes.Import: "import",
     nodes.FromImport: "import", nodes.Extends: "extends", nodes.Div: "division", nodes.FloorDiv: "division",
     nodes.Slice: "a slice", nodes.List: "a list", nodes.Tuple: "a list", nodes.Dict: "a mapping",
-    nodes.Keyword: "a named argument",
+    nodes.Keyword: "a named argument", nodes.Neg: "a minus before a value", nodes.Pos: "a plus before a value",
+    nodes.CallBlock: "a call", nodes.FilterBlock: "a filter around a block", nodes.With: "with",
+    nodes.ScopedEvalContextModifier: "autoescape",
 }  # fmt: skip
 _BUILT_IN_FILTERS: Final = (
     "abs", "capitalize", "default", "first", "float", "int", "last", "length", "lower", "sort", "title", "trim", "upper",
@@ -93,9 +98,12 @@ _FOR_PATHS: Final = _Environment(_component)
 
 
 class Template:
-    """A template, compiled once. `variables` are all names in it, `required` those it cannot do without."""
+    """A template, compiled once.
 
-    __slots__ = ("_compiled", "_parts", "_write", "required", "source", "variables")
+    `variables` are all names in it, `required` those it cannot do without; `cost` is that of filling it in.
+    """
+
+    __slots__ = ("_compiled", "_parts", "_write", "cost", "required", "source", "variables")
 
     def __init__(
         self,
@@ -106,7 +114,9 @@ class Template:
         required: frozenset[str],
         variables: frozenset[str],
         write: Callable[[Any], str],
+        cost: Cost,
     ) -> None:
+        self.cost: Final = cost
         self.source: Final = source
         self.required: Final = required
         self.variables: Final = variables
@@ -171,14 +181,18 @@ def template(source: str, *, path: bool = False) -> Template:
     """
     environment, write = (_FOR_PATHS, _component) if path else (_FOR_PROMPTS, text_of)
     if not any(opener in source for opener in _OPENERS):
-        return Template(source, (source,), None, required=frozenset(), variables=frozenset(), write=write)
+        cost = Cost({"": len(source)}, NOTHING)
+        return Template(source, (source,), None, required=frozenset(), variables=frozenset(), write=write, cost=cost)
     _judge_size(source)
     if (parts := _simple(source)) is not None:
         used = frozenset(part.name for part in parts if isinstance(part, _Variable))
-        return Template(source, parts, None, required=used, variables=used, write=write)
+        length = total({part.name: 1} if isinstance(part, _Variable) else {"": len(part)} for part in parts)
+        return Template(source, parts, None, required=used, variables=used, write=write, cost=Cost(length, NOTHING))
     try:
         tree = environment.parse(source)
         names = _judge(tree)
+        work: list[Form] = []
+        cost = Cost(_length(tree, work), total(work))
         compiled = environment.from_string(tree)
     except TemplateSyntaxError as fault:
         where = f" (line {fault.lineno} of the text)" if fault.lineno > 1 else ""
@@ -189,7 +203,7 @@ def template(source: str, *, path: bool = False) -> Template:
         raise TemplateFault(f"the template cannot be read: {fault}") from None
     required = frozenset(name for name, needed in names if needed)
     variables = frozenset(name for name, _ in names)
-    return Template(source, None, compiled, required=required, variables=variables, write=write)
+    return Template(source, None, compiled, required=required, variables=variables, write=write, cost=cost)
 
 
 def _judge_size(source: str) -> None:
@@ -244,6 +258,36 @@ def _judge_node(node: nodes.Node) -> None:
         raise TemplateFault(_unknown("filter", node.name, _FOR_PROMPTS.filters), node.name)
     if isinstance(node, nodes.Test) and node.name not in _FOR_PROMPTS.tests:
         raise TemplateFault(_unknown("test", node.name, _FOR_PROMPTS.tests), node.name)
+
+
+def _length(node: nodes.Node, work: list[Form]) -> Form:
+    """Return how long the text of a node may be; add to `work` what is handled to make it."""
+    if isinstance(node, nodes.Name):
+        return {node.name: 1}
+    if isinstance(node, nodes.Const | nodes.TemplateData):
+        return {"": len(str(node.value if isinstance(node, nodes.Const) else node.data))}
+    inner = [_length(child, work) for child in node.iter_child_nodes()]
+    if isinstance(node, nodes.Filter):
+        work.append(total(inner[:1], _FILTER_WORK))
+        return _filtered(node, inner)
+    length = total(inner)
+    if isinstance(node, nodes.Concat | nodes.Add | nodes.Compare):
+        work.append(length)
+    return NOTHING if isinstance(node, nodes.Compare | nodes.Test | nodes.Not) else length
+
+
+def _filtered(node: nodes.Filter, inner: list[Form]) -> Form:
+    constants = [child.value for child in node.args if isinstance(child, nodes.Const)]
+    if node.name == "truncate" and constants and isinstance(constants[0], int):
+        return {"": max(0, constants[0])}
+    if node.name == "length":
+        return {"": 20}
+    if node.name == "replace":
+        if len(constants) < 2:
+            return {"": MAX_TEXT}
+        old, new = (max(1, len(str(constant))) for constant in constants[:2])
+        return total(inner[:1], -(-new // old))
+    return total(inner)
 
 
 def _unknown(kind: str, name: str, known: Mapping[str, Any]) -> str:

@@ -15,6 +15,8 @@ from flux_pipeline.manifest.matrix import Combination, Spread
 from flux_pipeline.manifest.prompt import SlashFault, Template
 from flux_pipeline.manifest.template_filters import TemplateFault
 
+MAX_FAILURES: Final = 100  # of one template, after which it is not tried again: nobody learns from more
+
 _FOLDER: Final = "outputs"
 
 
@@ -26,6 +28,7 @@ class Routes:
         self._output = output
         self._complaints = complaints
         self._usable = draft.output_ready
+        self._failures = 0
         used = output.variables if output else frozenset(axis.name for axis in axes)
         self._fixed = {name: value for name, value in draft.values.items() if name in used}
         self._where = [(index, axis.name) for index, axis in enumerate(axes) if axis.name in used]
@@ -34,7 +37,7 @@ class Routes:
 
     def of(self, combination: Combination, params: Mapping[str, Any], render: Render | None, cell: str) -> str | None:
         """Return the path, None when there is no usable one."""
-        if not self._usable or (self._keyed and render is None):
+        if not self._usable or self._failures >= MAX_FAILURES or (self._keyed and render is None):
             return None
         picture = str(params.get("outputFormat", "png"))
         extension = paths.extension(picture)
@@ -55,6 +58,8 @@ class Routes:
             path = filled
         path = path if path.isascii() else unicodedata.normalize("NFC", path)
         sound = True
+        if len(path) > paths.MAX_PATH:
+            self._failures += 1  # looking closely at what is far too long takes far too long
         for fault in (*paths.faults(path), *filter(None, (paths.extension_fault(path, picture),))):
             sound = False
             where = self._blame(combination, fault)
@@ -70,6 +75,7 @@ class Routes:
         try:
             return output.render(values)
         except TemplateFault as fault:
+            self._failures += 1
             culprit = paths.PathFault(code="path-slash", message="", culprit="/")
             where = self._blame(combination, culprit) if isinstance(fault, SlashFault) else ("output",)
             self._complaints.add(

@@ -19,7 +19,7 @@ from flux_pipeline.manifest.schema_words import Reason, reasons
 
 MAX_REASONS: Final = 2000
 
-_MODEL_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*/[A-Za-z0-9][A-Za-z0-9_.-]*")
+_MODEL_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}/[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 _OWN: Final = ("manifest", "lockfile")
 _ENDING: Final = ".schema.json"
 

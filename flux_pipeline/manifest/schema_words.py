@@ -83,6 +83,8 @@ def _unknown_keys(error: Verdict, path: Path) -> Iterator[Reason]:
             continue
         meant = suggestion(name, (key for key in known if key not in error.instance))
         hint = f"here{did_you_mean(name, known) or f'; known here: {listed(known)}'}"
+        if name.isdigit() and len(name) == 3 and error.instance[name] is None:
+            hint += "; if it is the end of a number, write the number without the comma"
         if name in LATER:
             meant, hint = None, "in this version"
         message = f"{show(name)} is not known {hint}"

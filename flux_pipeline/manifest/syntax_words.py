@@ -62,6 +62,8 @@ def explain(fault: Exception, lines: list[str]) -> Syntax:
     here = text[column - 1 : column]
     if problem.endswith(("in this context", "':'")) and (tight := _without_space(lines, line)) is not None:
         return tight
+    if here == "\t" and "start any token" in problem:
+        return Syntax("not YAML: a tab stands where a space is needed", line, column)
     message = _said(problem, here)
     opened = _opened(lines, line)
     if opened is not None and here not in {"", "%", "@", "`"}:

@@ -42,7 +42,10 @@ def text_of(value: Any) -> str:
 
 def slug(value: Any) -> str:
     """Return lower-case letters, digits and hyphens, for file names: `Crème Brûlée №5` → `creme-brulee-no5`."""
-    decomposed = unicodedata.normalize("NFKD", text_of(value)).casefold()
+    text = text_of(value)
+    if text.isascii():
+        return _NOT_WORD.sub("-", text.lower()).strip("-")
+    decomposed = unicodedata.normalize("NFKD", text).casefold()
     bare = "".join(character for character in decomposed if not unicodedata.combining(character))
     return _NOT_WORD.sub("-", bare).strip("-")
 

@@ -73,10 +73,10 @@ def tagged(tag: str, text: str, *, is_plain: bool) -> Any:
         return checked(text)
     fits = _FITS.get(kind) if tag.startswith(CORE) else None
     if fits is None:
-        raise ScalarError(f"the tag {_short(tag)} is not known here; remove it")
+        raise ScalarError(f"the tag {short_tag(tag)} is not known here; remove it")
     value = plain(text) if is_plain or kind != "null" else text
     if not fits(value):
-        raise ScalarError(f"this is not what its tag {_short(tag)} says; remove the tag")
+        raise ScalarError(f"this is not what its tag {short_tag(tag)} says; remove the tag")
     return float(value) if kind == "float" else value
 
 
@@ -88,7 +88,8 @@ _FITS: Final[dict[str, Callable[[Any], bool]]] = {
 }
 
 
-def _short(tag: str) -> str:
+def short_tag(tag: str) -> str:
+    """Return a tag as it is written."""
     return "!!" + tag.removeprefix(CORE)[:40] if tag.startswith(CORE) else tag[:40]
 
 

@@ -6,6 +6,7 @@ and size are bounded before anything is built, and an alias can neither multiply
 
 from __future__ import annotations
 
+import codecs
 import gc
 import re
 from typing import Any, Final, NoReturn
@@ -26,13 +27,14 @@ from flux_pipeline.manifest.complaints import MAX_PROBLEMS, Source, problem_at, 
 from flux_pipeline.manifest.document import COLUMNS, LOST, Document, Lost, Path
 from flux_pipeline.manifest.quoting import is_flow, looks_secret, node_end
 from flux_pipeline.manifest.syntax_words import explain
-from flux_pipeline.manifest.yaml_scalars import CORE, ScalarError, checked, plain, tagged
+from flux_pipeline.manifest.yaml_scalars import CORE, ScalarError, checked, plain, short_tag, tagged
 
 MAX_BYTES: Final = 2 << 20
 MAX_DEPTH: Final = 64
 MAX_ALIASES: Final = 100
 MAX_ALIASED_NODES: Final = 100_000
 
+_LINE_BREAK: Final = re.compile("\r\n|\r|\n")
 _CONFLICT: Final = re.compile(r"^(?:<{7}|>{7})(?: |$)", re.MULTILINE)
 _UNWANTED: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff]")
 
@@ -71,32 +73,28 @@ def parse(source: bytes, file: str) -> Document:
 
 
 def _decoded(source: bytes, file: str) -> str:
-    def refuse(message: str, code: str, line: int = 0, column: int = 0, lines: str = "") -> NoReturn:
-        quoted = Source(file, lines.splitlines())
-        raise ManifestError((problem_at(quoted, line, column, message=message, code=code),))
+    def refuse(message: str, code: str, at: int | None = None, text: str = "") -> NoReturn:
+        lines = _LINE_BREAK.split(text)
+        line = 0 if at is None else len(_LINE_BREAK.findall(text, 0, at)) + 1
+        column = 0 if at is None else at - max(text.rfind("\n", 0, at), text.rfind("\r", 0, at))
+        raise ManifestError((problem_at(Source(file, lines), line, column, message=message, code=code),))
 
     if len(source) > MAX_BYTES:
         refuse(f"the file has {len(source):,} bytes, more than the {MAX_BYTES:,} allowed; split it", "too-large")
-    if source[:2] in {b"\xff\xfe", b"\xfe\xff"}:
-        refuse("the file is UTF-16; save it as UTF-8", "encoding")
+    if source[:2] in {b"\xff\xfe", b"\xfe\xff"} or b"\0" in source[:2]:
+        refuse("the file is UTF-16 or UTF-32, or no text at all; save it as UTF-8", "encoding")
     try:
-        text = source.decode("utf-8-sig")
+        source = source.removeprefix(codecs.BOM_UTF8)
+        text = source.decode("utf-8")
     except UnicodeDecodeError as fault:
-        line = source.count(b"\n", 0, fault.start) + 1
-        refuse("the file is not UTF-8 here; save it as UTF-8", "encoding", line, 1)
+        before = len(source[: fault.start].decode("utf-8"))
+        shown = source.decode("utf-8", "replace")
+        refuse("the file is not UTF-8 here; save it as UTF-8", "encoding", before, shown)
     if found := _CONFLICT.search(text):
-        line = text.count("\n", 0, found.start()) + 1
-        refuse("a merge conflict was left unresolved here; resolve it first", "merge-conflict", line, 1, text)
+        refuse("a merge conflict was left unresolved here; resolve it first", "merge-conflict", found.start(), text)
     if found := _UNWANTED.search(text):
-        line = text.count("\n", 0, found.start()) + 1
-        column = found.start() - text.rfind("\n", 0, found.start())
-        refuse(
-            f"the character U+{ord(found[0]):04X} has no place in a manifest; remove it",
-            "character",
-            line,
-            column,
-            text,
-        )
+        said = f"the character U+{ord(found[0]):04X} has no place in a manifest; remove it"
+        refuse(said, "character", found.start(), text)
     return text
 
 
@@ -246,7 +244,7 @@ class _Builder:
         if len(self._stack) >= MAX_DEPTH:
             raise _Stop(at, f"lists and mappings are nested more than {MAX_DEPTH} deep", "depth")
         if event.tag is not None and event.tag not in {"!", CORE + ("map" if mapping else "seq")}:
-            self._complain(at, f"the tag {event.tag[:40]} is not known here; remove it", "scalar")
+            self._complain(at, f"the tag {short_tag(event.tag)} is not known here; remove it", "scalar")
         parts: Any = {} if mapping else []
         frame = _Frame(at, event.anchor, self._nodes, {} if mapping else [], (at, parts))
         if self._stack and type(self._stack[-1].data) is dict and self._stack[-1].key is None:

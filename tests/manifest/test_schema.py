@@ -174,3 +174,8 @@ def test_the_fast_and_the_explaining_validator_agree_on_manifests(data):
     judge = SCHEMAS.manifest
     assert isinstance(judge, Judge)
     assert judge.is_valid(data) == slow.is_valid(data) == (not list(judge.explain(data)))
+
+
+def test_a_model_name_longer_than_any_file_name_is_no_model():
+    assert SCHEMAS.model("a" * 300 + "/b") is None
+    assert SCHEMAS.model("a/" + "b" * 300) is None

@@ -177,3 +177,8 @@ def test_any_text_is_read_or_refused(text):
     except ManifestError:
         return
     assert isinstance(document.data, dict)
+
+
+def test_the_place_of_a_wrong_byte_is_right_behind_a_byte_order_mark_too():
+    problem = refusal(b"\xef\xbb\xbfa: 1\nb: x\xef")
+    assert (problem.line, problem.column, problem.source) == (2, 5, "b: x\ufffd")
