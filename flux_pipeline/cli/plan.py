@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 @options.scope
 @options.strict
 @options.flag("-o", "--output", "frozen", type=options.PATH, envvar=None, help="Freeze the plan for `run --plan`.")
-@options.flag("--strict", is_flag=True, help="Refuse where a schema is not what the service says of its model.")
 def command(as_json: bool, frozen: Path | None, strict: bool, **scope: Any) -> None:
     """Show what `run` would do with MANIFEST, render by render, and what it would cost.
 
-    With WIRO_API_KEY set, or in a rehearsal, the schemas and prices in use are compared with what the service says.
+    With WIRO_API_KEY set, or in a rehearsal, the schemas and prices in use are compared with what the service says;
+    --strict refuses where they differ, as it does where the manifest gives a warning.
     """
     import os
 
@@ -32,7 +32,7 @@ def command(as_json: bool, frozen: Path | None, strict: bool, **scope: Any) -> N
     from flux_pipeline.errors import UsageError
     from flux_pipeline.report import documents, text
 
-    work = project.load(**scope)
+    work = project.load(**scope, strict=strict)
     plan = work.plan(work.history())
     document = documents.planned(plan)
     found: tuple[Drift, ...] = ()
