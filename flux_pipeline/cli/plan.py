@@ -36,7 +36,7 @@ def command(as_json: bool, frozen: Path | None, strict: bool, **scope: Any) -> N
     plan = work.plan(work.history())
     document = documents.planned(plan)
     found: tuple[Drift, ...] = ()
-    if work.simulate or strict or os.environ.get("WIRO_API_KEY"):  # else nobody is asked, and no HTTP client needed
+    if work.simulate or os.environ.get("WIRO_API_KEY"):  # else nobody is asked, and no HTTP client needed
         from flux_pipeline.cli.drift import drifted
 
         found = drifted(work, strict=strict)
