@@ -33,8 +33,9 @@ def command(as_json: bool, frozen: Path | None, strict: bool, **scope: Any) -> N
     from flux_pipeline.report import documents, text
 
     work = project.load(**scope, strict=strict)
-    plan = work.plan(work.history())
-    document = documents.planned(plan)
+    history = work.history()
+    plan, saving = work.plan(history), work.saving(work.derivations(history))
+    document = documents.planned(plan, saving)
     found: tuple[Drift, ...] = ()
     if work.simulate or os.environ.get("WIRO_API_KEY"):  # else nobody is asked, and no HTTP client needed
         from flux_pipeline.cli.drift import drifted
@@ -49,5 +50,5 @@ def command(as_json: bool, frozen: Path | None, strict: bool, **scope: Any) -> N
         listed = [{"model": one.model, **asdict(one.difference)} for one in found]
         project.print_document(document | ({"drift": listed} if listed else {}))
     else:
-        for line in text.planned(plan):
+        for line in text.planned(plan, saving):
             click.echo(line)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
@@ -13,6 +13,8 @@ from typing import Any
 import click
 import orjson
 
+from flux_pipeline import derivation
+from flux_pipeline.derivation import Derivation, Saving
 from flux_pipeline.errors import ManifestError, Problem, UsageError
 from flux_pipeline.files.save import Files
 from flux_pipeline.ledger import contents
@@ -87,6 +89,31 @@ class Project:
         present = {path: getattr(one, "sha256", "") for path, one in found.items()}
         return plan(self.cells, history, present, self.estimates())
 
+    @property
+    def derives(self) -> bool:
+        return any(cell.derived for cell in self.cells)
+
+    def derivations(self, history: History) -> tuple[Derivation, ...]:
+        """Look at the files and say how each stands that is to be derived."""
+        if not self.derives:
+            return ()
+        found = Files(self.root).survey(derivation.paths_to_survey(self.cells))
+        present = {path: getattr(one, "sha256", "") for path, one in found.items()}
+        return derivation.derivations(self.cells, history, present)
+
+    def saving(self, derivations: Sequence[Derivation]) -> Saving:
+        """Say what deriving files saves against rendering each of them at its own size."""
+        prices = {model: known.price for model in self.models() if (known := self.schemas.model(model))}
+
+        def price(one: Derivation) -> Decimal | None:
+            params = dict(one.render.params)
+            width, height = params.get("width"), params.get("height")
+            if isinstance(width, int) and isinstance(height, int):
+                params["width"], params["height"] = one.recipe.size(width, height)
+            return estimate(prices.get(one.render.model), params)
+
+        return derivation.saving(derivations, price)
+
     def estimates(self) -> Mapping[str, Decimal | None]:
         """Return the dollars that every render is expected to cost, by key; None where nobody knows."""
         prices = {model: known.price for model in self.models() if (known := self.schemas.model(model))}
@@ -127,7 +154,9 @@ def load(
     for manifest in manifests:
         source = read_source(manifest)
         try:
-            expansion = expand(source, file=str(manifest), schemas=schemas, max_cells=max_cells, place=place)
+            expansion = expand(
+                source, file=str(manifest), schemas=schemas, max_cells=max_cells, place=place, writable=can_write
+            )
         except ManifestError as error:
             problems += error.problems
             continue
@@ -154,18 +183,34 @@ def _keep_apart(parts: Sequence[Part]) -> None:
     if len(parts) < 2:
         return
     owners: dict[Path, Part] = {}
-    claims: dict[str, tuple[Part, Cell]] = {}
+    claims: dict[str, tuple[Part, Cell, str]] = {}
     for part in parts:
         other = owners.setdefault(part.lockfile.resolve(), part)
         if other is not part:
             raise UsageError(f"{other.manifest} and {part.manifest} have one lockfile, {part.lockfile}; rename one")
-        for cell in part.expansion.cells:
-            first, theirs = claims.setdefault(fold_name(cell.path), (part, cell))
-            if first is not part and (theirs.path, theirs.key) != (cell.path, cell.key):
+        for cell, path, made in _paths(part):
+            first, theirs, thus = claims.setdefault(fold_name(path), (part, cell, f"{path} {made}"))
+            if first is not part and (thus, theirs.key) != (f"{path} {made}", cell.key):
+                remedy = "write `output`, or the suffix of what is derived," if made else "write `output`"
                 raise UsageError(
-                    f"{cell.path} is the path of {cell.id} in {part.manifest} and of {theirs.id} in {first.manifest}; "
-                    "write `output` so that they differ"
+                    f"{path} is the path of {cell.id} in {part.manifest} and of {theirs.id} in {first.manifest}; "
+                    f"{remedy} so that they differ"
                 )
+
+
+def _paths(part: Part) -> Iterator[tuple[Cell, str, str]]:
+    """Yield every path of a manifest with its cell, and the digest of the recipe by which it is derived, if it is."""
+    for cell in part.expansion.cells:
+        yield cell, cell.path, ""
+        for one in cell.derived:
+            yield cell, one.path, one.recipe.digest()
+
+
+def can_write(form: str) -> bool:
+    """Tell whether files of a format can be derived here."""
+    from flux_pipeline.files import derive  # late: most manifests derive nothing
+
+    return derive.can_write(form)
 
 
 def read_source(manifest: Path) -> bytes:

@@ -67,7 +67,9 @@ def _decide(work: Project, history: History, select: tuple[str, ...]) -> Pruning
     wanted: dict[str, list[str]] = {}
     for cell in work.cells:
         wanted.setdefault(cell.key, []).append(cell.path)
-    paths = {path for each in (*wanted.values(), *(one.files for one in history.submissions.values())) for path in each}
+    derived = {one.path for cell in work.cells for one in cell.derived}
+    recorded = [facts for one in history.submissions.values() for facts in (one.files, one.derived)]
+    paths = {path for each in (*wanted.values(), *recorded, derived) for path in each}
     found = Files(work.root).survey(paths)
     present = {path: getattr(one, "sha256", "") for path, one in found.items()}
     chosen = {
@@ -75,7 +77,7 @@ def _decide(work: Project, history: History, select: tuple[str, ...]) -> Pruning
         for one in history.submissions.values()
         if not select or any(fnmatchcase(one.cell or "", glob) for glob in select)
     }
-    return prune(history, wanted, present, chosen)
+    return prune(history, wanted, present, chosen, derived)
 
 
 def _spent(pruning: Pruning) -> Decimal:

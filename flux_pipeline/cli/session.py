@@ -10,9 +10,9 @@ import secrets
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -20,9 +20,11 @@ import orjson
 
 from flux_pipeline.cli import prices
 from flux_pipeline.cli.album import Album
+from flux_pipeline.cli.deriving import Darkroom
 from flux_pipeline.cli.project import Project
 from flux_pipeline.cli.reclaim import shelf_of, tell_unwritten
 from flux_pipeline.cli.service import Access, opened, shapes_of
+from flux_pipeline.derivation import Derivation
 from flux_pipeline.errors import DiskError, PlanMismatch, UsageError
 from flux_pipeline.files.checker import Checker
 from flux_pipeline.files.save import Files
@@ -63,16 +65,21 @@ def carry_out(project: Project, policy: Policy, show: Show, frozen: Path | None)
     checker = Checker()
     files = Files(project.root, checker.inspect)
     with checker, shelf_of(project) as shelf:
-        plan = project.plan(shelf.history)
+        plan, derivations = project.plan(shelf.history), project.derivations(shelf.history)
         if steps is not None:
             _compare(steps, plan, f"{frozen}")
-        _prepare(files, plan)
+        _prepare(files, plan, derivations)
         with opened(endpoint, credentials) as access:
             plan = prices.limited(plan, policy, access)
             if not show.quiet:
                 click.echo(text.summed(plan), err=True)
+                if derivations:
+                    click.echo(text.saved(project.saving(derivations)), err=True)
             engine = Engine(plan, shelf.history, policy, _given(project, access.credentials), moment())
-            outcome = asyncio.run(_run(engine, access, shelf, lambda wiro: Album(files, wiro, checker.close), show))
+            darkroom = Darkroom(project, files, checker, shelf)
+            outcome = asyncio.run(
+                _run(engine, access, shelf, lambda wiro: Album(files, wiro, checker.close), darkroom, show)
+            )
         _rest(shelf)
     return outcome
 
@@ -96,24 +103,33 @@ def _given(project: Project, credentials: Credentials) -> Given:
     )
 
 
-def _prepare(files: Files, plan: Plan) -> None:
+def _prepare(files: Files, plan: Plan, derivations: Iterable[Derivation]) -> None:
     """Clear away what dead runs left behind, and make sure that what is bought can be saved."""
     wanted = [path for one in plan.renders if one.step is not Step.KEEP for path in one.missing]
+    wanted += [one.path for one in derivations if one.state != "made"]
     files.sweep(wanted)
     files.preflight(wanted)
 
 
-async def _run(engine: Engine, access: Access, shelf: Shelf, album: Callable[[Wiro], Album], show: Show) -> Outcome:
+async def _run(
+    engine: Engine, access: Access, shelf: Shelf, album: Callable[[Wiro], Album], darkroom: Darkroom, show: Show
+) -> Outcome:
     progress = watch(sys.stderr, wanted=show.progress)
     async with Http() as http:
         wiro = Wiro(http, access.url, access.credentials)
         runner = Runner(engine, wiro, shelf, album(wiro), progress)
-        with contextlib.closing(progress), _signals(runner):
-            return await runner.run()
+
+        def interrupt(exit_code: int) -> None:
+            runner.interrupt(exit_code)
+            darkroom.interrupt(exit_code)
+
+        with contextlib.closing(progress), _signals(interrupt):
+            outcome = await runner.run()
+            return await darkroom.develop(outcome, lambda note: progress(replace(engine.snapshot(), note=note)))
 
 
 @contextmanager
-def _signals(runner: Runner) -> Iterator[None]:
+def _signals(interrupt: Callable[[int], None]) -> Iterator[None]:
     """Let the first signal end the run in order; the second one ends the program, which is as safe, only ruder."""
     loop = asyncio.get_running_loop()
     caught = [one for one in _STOPPING if signal.getsignal(one) is not signal.SIG_IGN]
@@ -127,7 +143,7 @@ def _signals(runner: Runner) -> Iterator[None]:
             click.echo(
                 "stopping: waiting at most 5 s for answers to what was already sent; again to stop now", err=True
             )
-        runner.interrupt(128 + number)
+        interrupt(128 + number)
 
     for number in caught:
         loop.add_signal_handler(number, stop, number)

@@ -58,7 +58,8 @@ def _judged(manifest: Path, schemas: Schemas, max_cells: int | None, *, alone: b
     from flux_pipeline.manifest.cells import expand
 
     try:
-        expansion = expand(project.read_source(manifest), file=str(manifest), schemas=schemas, max_cells=max_cells)
+        source = project.read_source(manifest)
+        expansion = expand(source, file=str(manifest), schemas=schemas, max_cells=max_cells, writable=project.can_write)
     except ManifestError as error:
         return error.problems, 0
     except UsageError as error:

@@ -14,23 +14,25 @@ from flux_pipeline.cli import options
 
 if TYPE_CHECKING:
     from flux_pipeline.cli.project import Project
+    from flux_pipeline.derivation import Derivation
     from flux_pipeline.files.checker import Checker
     from flux_pipeline.files.ground import Found, Obstacle
     from flux_pipeline.ledger.facts import FileFact
     from flux_pipeline.ledger.history import History
     from flux_pipeline.manifest.cells import Cell
 
+State = Literal["ok", "missing", "changed", "wrong"]
 STATES = ("ok", "missing", "changed", "wrong")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """How the file of one cell is; `reason` is empty where it is as it should be."""
+    """How one file of a cell is; `reason` is empty where it is as it should be."""
 
     cell: str
     key: str
     path: str
-    state: Literal["ok", "missing", "changed", "wrong"]
+    state: State
     reason: str = ""
 
 
@@ -46,8 +48,10 @@ def command(as_json: bool, **scope: Any) -> int:
     from flux_pipeline.report.text import plain
 
     work = project.load(**scope)
+    history = work.history()
     with Checker() as checker, ThreadPoolExecutor() as workers:
-        verdicts = list(workers.map(lambda one: _checked(work, checker, *one), _compared(work, work.history())))
+        verdicts = list(workers.map(lambda one: _checked(work, checker, *one), _compared(work, history)))
+        verdicts += workers.map(lambda one: _derived(work, checker, one), work.derivations(history))
     counts = Counter(str(one.state) for one in verdicts)
     if as_json:
         rows = [
@@ -102,7 +106,7 @@ def _without_fact(
             return _verdict(cell, "wrong", "the lockfile knows nothing of this file")
 
 
-def _verdict(cell: Cell, state: Literal["ok", "missing", "changed", "wrong"], reason: str = "") -> Verdict:
+def _verdict(cell: Cell, state: State, reason: str = "") -> Verdict:
     return Verdict(cell=cell.id, key=cell.key, path=cell.path, state=state, reason=reason)
 
 
@@ -121,3 +125,20 @@ def _checked(work: Project, checker: Checker, cell: Cell, verdict: Verdict, fact
         work.root.absolute() / cell.path, Expect(format=form, width=fact.width, height=fact.height, bytes=fact.bytes)
     )
     return _verdict(cell, "wrong", judged.reason) if isinstance(judged, Rejected) else verdict
+
+
+_OF_DERIVED: Mapping[str, State] = {"made": "ok", "missing": "missing", "changed": "changed", "outdated": "wrong"}
+
+
+def _derived(work: Project, checker: Checker, one: Derivation) -> Verdict:
+    """Say how a derived file is, and decode it if it has the right sum and its picture is there to know its size."""
+    from flux_pipeline.files.image import Expect, Rejected
+
+    state, reason = _OF_DERIVED[one.state], one.reason
+    if state == "ok" and one.picture is not None:
+        width, height = one.recipe.size(one.picture.width, one.picture.height)
+        expect = Expect(format=one.recipe.format, width=width, height=height, bytes=None, derived=True)
+        judged = checker.inspect(work.root.absolute() / one.path, expect)
+        if isinstance(judged, Rejected):
+            state, reason = "wrong", judged.reason
+    return Verdict(cell=one.cell, key=one.render.key, path=one.path, state=state, reason=reason)

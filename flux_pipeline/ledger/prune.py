@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
-from flux_pipeline.ledger.facts import FileFact, Submission
+from flux_pipeline.ledger.facts import DerivedFact, FileFact, Submission
 from flux_pipeline.ledger.history import History
+
+_Fact = TypeVar("_Fact", FileFact, DerivedFact)
+_Facts = Mapping[str, FileFact | DerivedFact]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,36 +33,42 @@ class Pruning:
 
 
 def prune(
-    history: History, wanted: Mapping[str, Collection[str]], present: Mapping[str, str], chosen: Collection[str]
+    history: History,
+    wanted: Mapping[str, Collection[str]],
+    present: Mapping[str, str],
+    chosen: Collection[str],
+    derived: Collection[str] = (),
 ) -> Pruning:
     """Decide what goes.
 
     `wanted` are the paths of every render that the manifest names, `present` the sums of files by path, `chosen` the
-    ids of the submissions in question.
+    ids of the submissions in question, `derived` the paths of what the manifest wants derived.
     """
-    named = frozenset(path for paths in wanted.values() for path in paths)
+    named = frozenset(path for paths in wanted.values() for path in paths).union(derived)
     records: list[Submission] = []
     kept: list[Kept] = []
     left: list[Submission] = []
-    stale: list[tuple[Submission, Mapping[str, FileFact]]] = []
+    stale: list[tuple[Submission, _Facts]] = []
     for one in history.submissions.values():
         files: Mapping[str, FileFact] = {}
+        made = _unnamed(one.derived, named) if one.id in chosen else {}
         reason = ""
         if one.id in chosen and one.key not in wanted:
             reason = _holds_on(one, named, present)
             if not reason:
                 records.append(one)
-                stale.append((one, {path: fact for path, fact in one.files.items() if path not in named}))
+                stale += [(one, _unnamed(one.files, named)), (one, made)]
                 continue
+            made = {}
         elif one.id in chosen:
-            files = {path: fact for path, fact in one.files.items() if path not in named}
+            files = _unnamed(one.files, named)
             if files and not _arrived(history, one.key, wanted[one.key], present):
                 reason, files = "its picture is not where the manifest wants it now: run first, which copies it", {}
         if reason:
             kept.append(Kept(cell=one.cell or one.key, what=one.task or next(iter(one.files), one.id), reason=reason))
-        if files:
-            stale.append((one, files))
-        left.append(replace(one, files=_without(one, files, named)) if files else one)
+        stale += [(one, each) for each in (files, made) if each]
+        kept_facts = {path: fact for path, fact in one.derived.items() if path not in made}
+        left.append(replace(one, files=_without(one, files, named), derived=kept_facts) if files or made else one)
     going, changed = _files(history, stale, left, present)
     return Pruning(records=tuple(records), files=going, kept=(*kept, *changed), left=tuple(left))
 
@@ -69,9 +79,18 @@ def _holds_on(one: Submission, named: Collection[str], present: Mapping[str, str
         return "nobody knows whether it made a task: `flux-pipeline cancel` or `run` finds out"
     if one.running:
         return "it is not known to have ended: `flux-pipeline cancel` stops it"
-    if any(present.get(path) == fact.sha256 for path, fact in one.files.items() if path in named):
+    if any(present.get(path) == fact.sha256 for path, fact in _all(one) if path in named):
         return "its picture is where another one is wanted now: run first, which replaces it"
     return ""
+
+
+def _unnamed(facts: Mapping[str, _Fact], named: Collection[str]) -> Mapping[str, _Fact]:
+    return {path: fact for path, fact in facts.items() if path not in named}
+
+
+def _all(one: Submission) -> Iterator[tuple[str, FileFact | DerivedFact]]:
+    yield from one.files.items()
+    yield from one.derived.items()
 
 
 def _arrived(history: History, key: str, paths: Iterable[str], present: Mapping[str, str]) -> bool:
@@ -88,17 +107,17 @@ def _without(one: Submission, files: Mapping[str, FileFact], named: Collection[s
 
 def _files(
     history: History,
-    stale: Iterable[tuple[Submission, Mapping[str, FileFact]]],
+    stale: Iterable[tuple[Submission, _Facts]],
     left: Iterable[Submission],
     present: Mapping[str, str],
 ) -> tuple[dict[str, frozenset[str]], tuple[Kept, ...]]:
     ours: dict[str, set[str]] = {}
     for one in history.submissions.values():
-        for path, fact in one.files.items():
+        for path, fact in _all(one):
             ours.setdefault(path, set()).add(fact.sha256)
-    gone_from = {(one.id, path) for one, files in stale for path in files}
+    gone = {(one.id, path, fact.sha256) for one, files in stale for path, fact in files.items()}
     needed = {
-        (path, fact.sha256) for one in left for path, fact in one.files.items() if (one.id, path) not in gone_from
+        (path, fact.sha256) for one in left for path, fact in _all(one) if (one.id, path, fact.sha256) not in gone
     }
     going: dict[str, frozenset[str]] = {}
     kept: dict[str, Kept] = {}

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
+from flux_pipeline.derivation import Saving
 from flux_pipeline.ledger.history import History
 from flux_pipeline.manifest.cells import Cell
 from flux_pipeline.plan import Plan, PlannedRender
@@ -34,7 +35,7 @@ def expanded(cells: Iterable[Cell]) -> dict[str, Any]:
     }
 
 
-def planned(plan: Plan) -> dict[str, Any]:
+def planned(plan: Plan, saving: Saving) -> dict[str, Any]:
     """Return what `plan --json` prints, and `plan -o` freezes."""
     return {
         "steps": [
@@ -50,6 +51,7 @@ def planned(plan: Plan) -> dict[str, Any]:
         ],
         "counts": plan.counts(),
         **total("estimate_usd", plan.estimate(), plan.unpriced()),
+        "derived": {"files": saving.files, "to_make": saving.to_make, "saved_usd": dollars(saving.dollars)},
     }
 
 
@@ -76,7 +78,7 @@ def ran(outcome: Outcome, origin: Mapping[str, Any], cells: int) -> dict[str, An
         "exit_code": outcome.exit_code,
         "failures": [
             {"cell": end.cells[0], "key": end.key, "task": end.task, "reason": end.reason}
-            for end in outcome.ends
+            for end in (*outcome.ends, *outcome.underived)
             if end.state in ("failed", "doubtful")
         ],
     }

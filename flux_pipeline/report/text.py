@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
+from flux_pipeline.derivation import Saving
 from flux_pipeline.ledger.history import History
 from flux_pipeline.manifest.cells import Cell
 from flux_pipeline.plan import Plan, Step
@@ -54,13 +55,24 @@ def expanded(cells: Iterable[Cell]) -> Iterator[str]:
         yield f"  prompt  {plain(str(cell.render.params.get('prompt', '')))}"
 
 
-def planned(plan: Plan) -> Iterator[str]:
-    """Yield a line a render, then the sum."""
+def planned(plan: Plan, saving: Saving) -> Iterator[str]:
+    """Yield a line a render, then the sum, and what is derived."""
     for one in plan.renders:
         shared = f" (+{len(one.cells) - 1} more)" if len(one.cells) > 1 else ""
         cost = f"  {money(one.estimate)}" if one.step is Step.SUBMIT else ""
         yield f"{one.step:<7} {plain(one.cells[0])}{shared}{cost}  {plain(one.reason)}"
     yield summed(plan)
+    if saving.files:
+        yield saved(saving)
+
+
+def saved(saving: Saving) -> str:
+    """Return what is derived in one sentence."""
+    files = f"{saving.files} file{' is' if saving.files == 1 else 's are'} derived locally"
+    left = "" if saving.to_make == saving.files else f", {saving.to_make or 'none'} of them to make"
+    renders = f"{saving.renders} render{'' if saving.renders == 1 else 's'}"
+    dollars = f"{renders} of unknown price" if saving.dollars is None else f"{renders}, {money(saving.dollars)}"
+    return f"{files}{left}: {dollars} saved"
 
 
 def summed(plan: Plan) -> str:
@@ -86,7 +98,7 @@ def status(plan: Plan, history: History) -> Iterator[str]:
 
 def ran(outcome: Outcome) -> Iterator[str]:
     """Yield how a run ended: failures with their reasons, what was done, what to do next."""
-    unsaved = [end for end in outcome.ends if end.state in ("failed", "doubtful")]
+    unsaved = [end for end in (*outcome.ends, *outcome.underived) if end.state in ("failed", "doubtful")]
     for end in unsaved[:_MOST_FAILURES]:
         yield f"{end.state}: {plain(end.cells[0])}: {plain(end.reason)}"
     if len(unsaved) > _MOST_FAILURES:
@@ -106,6 +118,7 @@ def _done(outcome: Outcome) -> str:
         (session.resumed, "resumed"),
         (session.downloaded, "downloaded"),
         (session.kept, "kept"),
+        (session.derived, "derived"),
     )
     done = "".join(f"{count} {word}, " for count, word in did if count)
     left = "".join(f"{count} {state}, " for state in _UNSAVED if (count := outcome.count(state)))

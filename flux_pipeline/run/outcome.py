@@ -37,6 +37,7 @@ class Outcome:
     """A run's end. Money in dollars: `charged` in this run, `spent` over the lockfile's whole life.
 
     `uncharged` and `unpriced` are how many charges there are besides that nobody knows, in this run and in all.
+    `underived` are files that the pictures on disk did not give.
     """
 
     exit_code: int
@@ -48,6 +49,7 @@ class Outcome:
     seconds: float
     uncharged: int = 0
     unpriced: int = 0
+    underived: tuple[End, ...] = ()
 
     def count(self, state: State) -> int:
         return sum(end.state == state for end in self.ends)

@@ -100,9 +100,10 @@ def test_the_failures_of_run_json_have_exactly_the_members_that_are_promised(ope
 def test_plan_json_has_exactly_the_members_that_are_promised(six):
     six.run("--limit", "1")
     document = six.call("plan", "manifests/m.yaml", "--json").document
-    assert set(document) == {"steps", "counts", "estimate_usd"}
+    assert set(document) == {"steps", "counts", "estimate_usd", "derived"}
     assert document["counts"] == {"submit": 5, "follow": 0, "fetch": 0, "keep": 1, "copy": 0, "doubt": 0}
     assert document["estimate_usd"] == 0.15
+    assert document["derived"] == {"files": 0, "to_make": 0, "saved_usd": 0.0}
     for step in document["steps"]:
         assert set(step) == {"key", "cell", "step", "reason", "estimate_usd", "paths"}
     assert document["steps"][1]["paths"] == ["outputs/hero/2.png"]
