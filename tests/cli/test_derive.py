@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
+import os
 import signal
 import time
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -14,13 +17,16 @@ from cli import errands
 from cli.workshop import FAST, Workshop, entry
 from PIL import Image
 
+from flux_pipeline.errors import DiskError
+from flux_pipeline.files.checker import UNMADE, Checker
+
 WEBP, HALF = {"format": "webp", "quality": 82}, {"format": "jpeg", "width": 32, "suffix": "@half"}
 NOBODY = "http://127.0.0.1:9/v1"
 
 
 @pytest.fixture
 def made(workshop):
-    """A workshop in which the pictures were made and derived, and whose service is gone."""
+    """A workshop in which the pictures were made and derived."""
     workshop.write(entry(derive=[WEBP, HALF]))
     assert workshop.run().code == 0
     return workshop
@@ -72,19 +78,17 @@ def test_a_second_run_derives_nothing_and_changes_no_byte(made):
     assert (errands.snapshot(made.folder / "outputs"), made.lockfile.read_bytes()) == before
 
 
-def test_a_recipe_added_to_a_finished_manifest_is_carried_out_without_asking_the_service(workshop):
+def test_a_recipe_added_to_a_finished_manifest_is_carried_out_without_paying(workshop):
     assert workshop.run().code == 0
     workshop.write(entry(derive=[WEBP]))
-    document = workshop.run_json(WIRO_API_BASE_URL=workshop.environ["WIRO_API_BASE_URL"])
+    document = workshop.run_json()
     assert document["session"] | {"kept": 3} == {
         "submitted": 0, "resumed": 0, "adopted": 0, "kept": 3, "downloaded": 0, "derived": 3,
     }  # fmt: skip
-    calls = workshop.wiro.ledger()
-    assert len(calls) == 3
-    assert len(derived(workshop)) == 3
+    assert (workshop.made(), len(derived(workshop))) == (3, 3)
 
 
-def test_deriving_needs_no_service_that_answers(workshop, monkeypatch):
+def test_deriving_needs_no_service_that_answers(workshop):
     assert workshop.run().code == 0
     header, *rest = workshop.lockfile.read_text().splitlines(keepends=True)
     workshop.lockfile.write_text(header.replace(workshop.environ["WIRO_API_BASE_URL"], NOBODY) + "".join(rest))
@@ -230,7 +234,6 @@ def test_a_record_whose_derived_file_is_where_another_one_is_wanted_stays_until_
 
 
 def test_a_picture_that_cannot_be_derived_is_a_failure_with_exit_1_and_the_others_are_derived(made):
-    """Pictures of 1x64 pixels would be 16384 pixels high: what the manifest cannot know, the run finds out."""
     made.write(entry(derive=[WEBP]))
     (made.folder / "outputs/hero/2.webp").unlink()
     errands.rewrite(made.lockfile, lambda one: _impossible(one) if "seed=2" in one.cell else one)
@@ -246,8 +249,6 @@ def test_a_picture_that_cannot_be_derived_is_a_failure_with_exit_1_and_the_other
 
 
 def _impossible(one):
-    from dataclasses import replace
-
     return replace(one, files={path: replace(fact, width=16_384, height=16_384) for path, fact in one.files.items()})
 
 
@@ -338,3 +339,69 @@ def test_two_manifests_may_derive_the_same_file_but_not_two_different_ones(made)
     assert refused.code == 2
     assert "outputs/hero/1.webp is the path of" in refused.err
     assert "suffix" in refused.err
+
+
+@pytest.fixture
+def finished(workshop, monkeypatch, capfd):
+    """Make the pictures, then ask for files of them; return the workshop and how to call the program in this process."""
+    call = errands.caller(workshop, monkeypatch, capfd)
+    assert call("run", "--no-progress").code == 0
+    workshop.write(entry(derive=[WEBP]))
+    return workshop, call
+
+
+def test_a_disk_that_refuses_a_derived_file_ends_the_run_with_exit_6_and_the_next_one_goes_on(finished, monkeypatch):
+    workshop, call = finished
+
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("flux_pipeline.files.place.take", full)
+        done = call("run", "--no-progress", "--json")
+    assert (done.code, done.document["session"]["derived"], done.document["failures"]) == (6, 0, [])
+    assert "the disk is full" in done.err
+    assert derived(workshop) == {}
+    assert call("run", "--no-progress").code == 0
+    assert (len(derived(workshop)), workshop.made()) == (3, 3)
+
+
+def test_a_lockfile_that_takes_no_more_ends_the_run_with_exit_6_and_the_next_one_goes_on(finished, monkeypatch):
+    workshop, call = finished
+
+    def full(*_, **__):
+        raise DiskError("the lockfile is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("flux_pipeline.ledger.shelf.Shelf.append", full)
+        done = call("run", "--no-progress", "--json")
+    assert (done.code, done.document["session"]["derived"]) == (6, 0)
+    assert facts(workshop) == {}
+    assert call("run", "--no-progress", "--json").document["session"]["derived"] == 3
+    assert not [path for path in workshop.pictures() if "kept" in path]
+
+
+def test_an_encoder_that_dies_costs_one_file_and_exit_1(finished, monkeypatch):
+    workshop, call = finished
+    real = Checker.derive
+
+    def dying(self, path, order):
+        return UNMADE if path.stem == "2" else real(self, path, order)
+
+    monkeypatch.setattr(Checker, "derive", dying)
+    done = call("run", "--no-progress", "--json")
+    assert (done.code, done.document["session"]["derived"]) == (1, 2)
+    (failure,) = done.document["failures"]
+    assert failure["reason"].endswith(UNMADE.reason)
+    assert sorted(derived(workshop)) == ["hero/1.webp", "hero/3.webp"]
+
+
+def test_a_file_that_fails_its_check_is_put_aside_and_not_recorded(finished, monkeypatch):
+    workshop, call = finished
+    monkeypatch.setattr(Checker, "derive", lambda self, path, order: b"no picture at all")
+    done = call("run", "--no-progress", "--json")
+    assert (done.code, done.document["session"]["derived"], len(done.document["failures"])) == (1, 0, 3)
+    assert facts(workshop) == {}
+    assert sorted(path for path in workshop.pictures() if "webp" in path) == [
+        f"hero/{seed}.webp.rejected" for seed in (1, 2, 3)
+    ]
