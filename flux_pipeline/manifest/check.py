@@ -135,6 +135,8 @@ class _Checker:
                 lost.add(name)
             else:
                 sound[name] = value
+                if isinstance(value, str):
+                    self._look_for_bidi((*path, name), value)
                 if self._target and self._target.known and name in self._target.schema.properties and name != "prompt":
                     said = f'a variable "{name}" does not set the model\'s {name}; that would be params.{name}'
                     self._complaints.add((*path, name), said, "shadow", on="key", severity="warning")
@@ -177,6 +179,8 @@ class _Checker:
         params, params_lost = self._parameters((*base, "params"), entry.get("params"))
         run = self._settings((*base, "run"), entry.get("run"))
         found = read_axes((*base, "matrix"), entry.get("matrix"), self._target, self._complaints)
+        for choice in (choice for axis in found.axes for choice in axis.choices if not choice.text.isascii()):
+            self._look_for_bidi(choice.path, choice.text)
         lost = (variables_lost | (self._vars_lost - variables.keys())) - found.names | found.lost
         values = {**self._vars, **variables, "entry": name}
         draft = Draft(
@@ -280,7 +284,7 @@ class _Checker:
         """Complain about an axis that nothing uses and that is called almost like one that means something."""
         if self._target is None or not self._target.known:
             return
-        known = {*self._target.schema.properties, "size", "format"}
+        known = {*self._target.schema.properties, "size", "format", "exclude", "include"}
         for axis in draft.axes:
             if axis.name in known or axis.name in draft.used or axis.name in in_path:
                 continue
@@ -301,11 +305,15 @@ class _Checker:
         return not missing and not (text.variables & draft.lost)
 
     def _template(self, path: Path, source: str, *, is_path: bool = False) -> Template | None:
-        if not is_path and (found := _BIDI.search(source)):
-            said = f"the character U+{ord(found[0]):04X} makes text read differently from how it is stored"
-            self._complaints.add(path, said, "bidi", severity="warning")
+        if not is_path:
+            self._look_for_bidi(path, source)
         try:
             return template(source, path=is_path)
         except TemplateFault as fault:
             self._complaints.add(path, str(fault), "template", word=fault.word)
             return None
+
+    def _look_for_bidi(self, path: Path, text: str) -> None:
+        if not text.isascii() and (found := _BIDI.search(text)):
+            said = f"the character U+{ord(found[0]):04X} makes text read differently from how it is stored"
+            self._complaints.add(path, said, "bidi", severity="warning")

@@ -273,15 +273,19 @@ def _length(node: nodes.Node, work: list[Form]) -> Form:
     length = total(inner)
     if isinstance(node, nodes.Concat | nodes.Add | nodes.Compare):
         work.append(length)
-    return NOTHING if isinstance(node, nodes.Compare | nodes.Test | nodes.Not) else length
+    return {"": 5} if isinstance(node, nodes.Compare | nodes.Test | nodes.Not) else length  # true or false
 
 
 def _filtered(node: nodes.Filter, inner: list[Form]) -> Form:
     constants = [child.value for child in node.args if isinstance(child, nodes.Const)]
-    if node.name == "truncate" and constants and isinstance(constants[0], int):
-        return {"": max(0, constants[0])}
+    if node.name == "truncate" and (not node.args or (constants and isinstance(constants[0], int))):
+        return {"": max(0, constants[0]) if constants else 255}
     if node.name == "length":
         return {"": 20}
+    if node.name in {"abs", "float", "int", "round"}:
+        return total([*inner, {"": 24}])
+    if node.name == "join" and node.args:
+        return total(inner[:1], 1 + len(str(constants[0]))) if constants else {"": MAX_TEXT}
     if node.name == "replace":
         if len(constants) < 2:
             return {"": MAX_TEXT}

@@ -12,6 +12,7 @@ from typing import Any, Final, TypeAlias
 Form: TypeAlias = Mapping[str, int]  # by variable; "" counts characters
 
 NOTHING: Final[Form] = {}
+_NUMBER: Final = 24  # characters of the longest number
 _MOST: Final = 10**12  # where a count stops: more is always too much
 
 
@@ -38,9 +39,9 @@ def characters(form: Form, size: Callable[[str], int]) -> int:
 
 
 def extent(value: Any) -> int:
-    """Return how many characters of text there are in plain data, nested ones included."""
+    """Return how many characters of text there are in plain data, nested ones included, and one more for each item."""
     if isinstance(value, str):
         return len(value)
     if isinstance(value, dict):
-        return sum(map(extent, value.values()))
-    return sum(map(extent, value)) if isinstance(value, list | tuple) else 24
+        return sum(map(extent, value.values())) + len(value)
+    return sum(map(extent, value)) + len(value) if isinstance(value, list | tuple) else _NUMBER
