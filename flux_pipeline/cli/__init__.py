@@ -60,6 +60,7 @@ def cli() -> None: ...
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with the code that `design` promises for what happened."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that lacks a character must not end a command

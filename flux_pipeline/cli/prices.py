@@ -37,7 +37,8 @@ def limited(plan: Plan, policy: Policy, access: Access) -> Plan:
     offers = ask(access, {one.render.model for one in concerned})
     for line in _unread(offers):
         click.echo(line, err=True)
-    lists = {model: told.price for model, told in offers.items() if isinstance(told, Offer) and not told.flaw}
+    told = {model: offer for model, offer in offers.items() if isinstance(offer, Offer) and not offer.flaw}
+    lists = {model: offer.price for model, offer in told.items() if offer.price is not None or offer.cps}
     verdicts = [_Verdict(one, estimate(lists[one.render.model], one.render.params)) for one in _of(concerned, lists)]
     for model in lists:
         differing = [one for one in verdicts if one.render.render.model == model and one.differs]

@@ -8,15 +8,18 @@ from decimal import Decimal
 from flux_pipeline.ledger.facts import MODEL, Submission
 from flux_pipeline.ledger.history import History
 
-_CAUTION = 10  # how far the first charge of a model may be above its estimate before the limit can be passed
+# How much dearer than expected a charge may be before the limit can be passed: the first of a model in a run, and later.
+_AT_FIRST = 10
+_LATER = 2
 _NOTHING = Decimal(0)
 
 
 class Budget:
     """Reservations by submission, and what the charges have taught about the estimates of each model.
 
-    A charge above its estimate makes every estimate of that model dearer. Until a model's first charge is known, little
-    of it may be under way at once, so that a price that the service raised is noticed before the limit is passed.
+    A charge above its estimate makes every estimate of that model dearer. Near the limit little may be under way at
+    once, least of all until a run knows a model's first charge, so that a price that the service raised is noticed in
+    time.
     A price that nobody knows fits no limit, and reserves nothing where there is none.
     """
 
@@ -27,6 +30,7 @@ class Budget:
         self._open: dict[str, tuple[str, Decimal | None]] = {}  # by submission: its model and estimate
         self._at_risk: defaultdict[str, Decimal] = defaultdict(Decimal)  # the sums of these by model
         self._factors: dict[str, Decimal] = {}  # how far a charge has been above its estimate, at worst, by model
+        self._seen: set[str] = set()  # models with a charge in this run
         self.charged = _NOTHING  # in this run
         self.uncharged = 0  # how many more there were of which nobody knows what they cost
         for one in history.submissions.values():
@@ -41,9 +45,14 @@ class Budget:
         """Say whether one more may be submitted; `alone` says that none is under way whose charge could be awaited."""
         if self._limit is None or estimate is None:
             return self._limit is None
-        if self._gone + self._dearest(model, estimate, 1) > self._limit:
+        if self._gone + self._dearest(model, estimate, cautious=False) > self._limit:
             return False
-        return alone or model in self._factors or self._gone + self._dearest(model, estimate, _CAUTION) <= self._limit
+        return alone or self._gone + self._dearest(model, estimate, cautious=True) <= self._limit
+
+    @property
+    def passed(self) -> bool:
+        """Whether more is gone than the limit allows: the service charged more than anybody could know."""
+        return self._limit is not None and self._gone > self._limit
 
     def reserve(self, submission: str, model: str, estimate: Decimal | None) -> None:
         self._hold(submission, model, estimate)
@@ -55,16 +64,22 @@ class Budget:
     def settle(self, submission: str, cost: Decimal | None) -> None:
         """Replace a reservation by what was charged; None where nobody said what, and the estimate has to stand."""
         model, expected = self._let_go(submission)
+        if cost:
+            self._seen.add(model)
         self._learn(model, expected, cost)
         amount = expected if cost is None else cost
         self._gone += amount or _NOTHING
         self.charged += amount or _NOTHING
         self.uncharged += amount is None
 
-    def _dearest(self, model: str, estimate: Decimal, unknown: int) -> Decimal:
-        """Return what all that is under way and this may come to; `unknown` is the factor of models without a charge."""
-        held = sum((self._factors.get(one, unknown) * sum_ for one, sum_ in self._at_risk.items()), _NOTHING)
-        return held + self._factors.get(model, unknown) * estimate
+    def _dearest(self, model: str, estimate: Decimal, *, cautious: bool) -> Decimal:
+        """Return what all that is under way and this may come to."""
+        held = sum((self._factor(one, cautious=cautious) * sum_ for one, sum_ in self._at_risk.items()), _NOTHING)
+        return held + self._factor(model, cautious=cautious) * estimate
+
+    def _factor(self, model: str, *, cautious: bool) -> Decimal:
+        known = self._factors.get(model, Decimal(1))
+        return known * (_LATER if model in self._seen else _AT_FIRST) if cautious else known
 
     def _hold(self, submission: str, model: str, estimate: Decimal | None) -> None:
         self._let_go(submission)

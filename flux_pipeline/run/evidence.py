@@ -6,13 +6,17 @@ parameters may be those of.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 
+from flux_pipeline.ledger.keys import Render
 from flux_pipeline.wiro.tasks import Cancelled, Failed, Task
 
 RECENT = 24 * 3600.0  # seconds for which a task that nothing claims is still taken over
 _PLAUSIBLE = 365 * 24 * 3600.0  # seconds that our clock may be ahead of the newest task and still be believed
+
+_PLAIN = re.compile(r"[^A-Za-z0-9]+")
 
 Identify = Callable[[Task], frozenset[str]]
 Listing = Mapping[str, Task]
@@ -43,6 +47,41 @@ def taken(tasks: Listing, claimed: Mapping[str, str], identify: Identify) -> set
     """Return the keys of tasks that we claim for another render than they are of: an answer named the wrong one."""
     keys = ((claimed[task.id], identify(task)) for task in tasks.values() if task.id in claimed)
     return {key for mine, theirs in keys if mine not in theirs for key in theirs}
+
+
+def garbled(tasks: Listing, claimed: Mapping[str, str], wanted: AbstractSet[str], identify: Identify) -> bool:
+    """Say whether the list shows a task of ours, of a render in `wanted`, with parameters that are nobody's.
+
+    A list that has changed one task's parameters may have changed those of the task that is looked for.
+    """
+    ours = ((task, claimed[task.id]) for task in tasks.values() if claimed.get(task.id) in wanted)
+    return any(key not in (keys := identify(task)) and not keys & wanted for task, key in ours)
+
+
+def lookalike(tasks: Listing, claimed: Mapping[str, str], case: tuple[Render, int], identify: Identify) -> Task | None:
+    """Return a task above the mark that may be the one looked for although its parameters came back changed.
+
+    `case` is the render and the mark. Nothing claims such a task, and only the prompt differs, in what is easily lost on
+    the way: its length, spaces, letters that are not plain.
+    """
+    render, mark = case
+    free = (task for task in tasks.values() if task.id not in claimed and int(task.id) > mark and not unbilled(task))
+    return next((task for task in free if render.key not in identify(task) and resembles(task, render)), None)
+
+
+def resembles(task: Task, render: Render) -> bool:
+    """Say whether a task's parameters may be those of a render after the prompt was garbled."""
+    if task.params is None or task.model not in (None, render.model):
+        return False
+    others = (name for name in render.params if name != "prompt" and name in task.params)
+    return all(str(task.params[name]) == str(render.params[name]) for name in others) and same_words(task, render)
+
+
+def same_words(task: Task, render: Render) -> bool:
+    """Say whether one prompt is the beginning of the other, as far as plain letters and digits go."""
+    echoed = _PLAIN.sub("", str((task.params or {}).get("prompt", ""))).lower()
+    asked = _PLAIN.sub("", str(render.params.get("prompt", ""))).lower()
+    return echoed.startswith(asked) or asked.startswith(echoed)
 
 
 def unbilled(task: Task) -> bool:

@@ -11,6 +11,7 @@ from typing import assert_never
 from flux_pipeline.ledger.facts import FileFact, Settled, Submission
 from flux_pipeline.run.budget import Budget
 from flux_pipeline.run.events import AskDetail, AskList, Copied, Copy, Fetch, Fetched, Listed, Move, Saved, Told, Unfit
+from flux_pipeline.run.evidence import same_words
 from flux_pipeline.run.jobs import Board, Job
 from flux_pipeline.run.polling import Polls
 from flux_pipeline.run.stages import Cause, Stage
@@ -38,6 +39,7 @@ class Following:
     identify: Callable[[Task], frozenset[str]]
     unclear: Callable[[Job], None]
     copying: bool = False
+    _echoes: bool = False  # a task has come back with the parameters that were sent
     _to_fetch: deque[tuple[Job, Output]] = field(default_factory=deque)
     _fetching: int = 0
 
@@ -117,10 +119,16 @@ class Following:
     def _misnamed(self, job: Job, task: Task) -> bool:
         """Say whether an answer named another render's task; then nobody knows what came of this job's submission.
 
-        Only a task that is known to be another's is taken away: an echo that fits nothing proves nothing.
+        Only a task that is known to be another's is taken away: one of another render of this run, or a picture with
+        quite other words, as soon as some task has shown that parameters come back as they were sent. An echo that fits
+        nothing proves nothing.
         """
         keys = self.identify(task) if job.stage is Stage.FOLLOWING and not job.known().adopted else frozenset()
-        if job.key in keys or not keys & self.board.jobs.keys():
+        if job.key in keys:
+            self._echoes = True
+            return False
+        strange = self._echoes and isinstance(task.verdict(), Finished) and not same_words(task, job.plan.render)
+        if not keys or not (strange or keys & self.board.jobs.keys()):
             return False
         self.polls.ended(task.id, self.board.now.tick)
         self.board.give_back(task.id)
@@ -185,8 +193,8 @@ class Following:
         if job.stage is Stage.COLLECTING:
             self._expired(job, "the service does not know the task any more")
             return
-        job.reason = f"the service does not know task {task}: is this the account that submitted it?"
-        self.board.move(job, Cause.LOST)
+        self.board.move(job, Cause.MISNAMED)
+        self.unclear(job)
 
     def _located(self, job: Job, verdict: Finished | Failed | Cancelled) -> None:
         if isinstance(verdict, Finished):

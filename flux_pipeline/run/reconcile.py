@@ -38,6 +38,8 @@ class Case:
     foreign: bool  # sent with another API key: this account's list proves nothing about it
     clean: int = 0  # complete sweeps in a row without a match
     ripe: bool = False  # the last of them came after the grace period, and not as the first
+    named: str | None = None  # a task that the answer named, and that the service does not know
+    lookalike: str | None = None  # a task that may be the one, though its parameters are not quite those
 
     @property
     def watermark(self) -> int:
@@ -82,9 +84,10 @@ class Reconcile:
         self._next = now if self._next is None else min(self._next, now)
 
     def open(self, job: Job) -> None:
-        """Take a submission of this run that has just become unclear."""
-        now = self.board.now.tick
-        self._cases[job.known().id] = Case(job.known(), now, foreign=False)
+        """Take a submission that has just become unclear; one that has a task all the same is never called absent."""
+        now, submission = self.board.now.tick, job.known()
+        case = Case(submission, now, self._is_foreign(submission), named=submission.task)
+        self._cases[submission.id] = case
         self._next = now if self._next is None else min(self._next, now)
 
     def ask(self) -> None:
@@ -210,7 +213,12 @@ class Reconcile:
         """Give an unclear submission its task."""
         del self._cases[case.submission.id]
         job = self.board.jobs.get(case.submission.key)
-        adopted = Submission(id=case.submission.id, key=case.submission.key, tasks=(task.id,), adopted=True)
+        misnamed = (case.named,) if case.named else ()
+        adopted = Submission(
+            id=case.submission.id, key=case.submission.key, tasks=(task.id,), adopted=True, misnamed=misnamed
+        )
+        for wrong in misnamed:
+            self.board.give_back(wrong)
         if job is not None and job.stage is Stage.UNCLEAR:
             job.submission = case.submission
             self._name(job, task, adopted)
@@ -252,8 +260,11 @@ class Reconcile:
         board, tasks = self.board, sweep.tasks
         hidden = evidence.hidden(tasks, board.claimed_at, sweep.began - grace)
         taken = evidence.taken(tasks, board.claimed, self.identify)
+        garbled = evidence.garbled(tasks, board.claimed, board.jobs.keys(), self.identify)
         for case in self._cases.values():
+            case.lookalike = self._lookalike(case, tasks)
             evident = hidden <= case.watermark and case.submission.key not in taken
+            evident = evident and not garbled and case.lookalike is None
             case.clean = case.clean + 1 if evident else 0
             case.ripe = case.clean >= 2 and sweep.began >= case.since + grace
         # A control counts from the next sweep on: another one follows before anything is called absent.
@@ -261,7 +272,7 @@ class Reconcile:
             self._control_seen,
             evidence.control(tasks, board.claimed, board.jobs.keys(), self.identify),
         )
-        ripe = [case for case in self._cases.values() if case.ripe and not case.foreign]
+        ripe = [case for case in self._cases.values() if case.ripe and not case.foreign and case.named is None]
         for case in ripe:
             if control > case.watermark:
                 self._deny(case, f"{self._seen(case)}; task {control} of ours was there")
@@ -270,6 +281,13 @@ class Reconcile:
         left = [case for case in ripe if case.submission.id in self._cases]
         if left and self._canary is None and not self._submitting():
             self._send_canary(left)
+
+    def _lookalike(self, case: Case, tasks: evidence.Listing) -> str | None:
+        job = self.board.jobs.get(case.submission.key)
+        if job is None:
+            return None
+        found = evidence.lookalike(tasks, self.board.claimed, (job.plan.render, case.watermark), self.identify)
+        return None if found is None else found.id
 
     def _canary_shown(self, control: int) -> bool:
         """Say whether the list has shown the canary's task, so that one more picture at risk is not a second one."""
@@ -324,7 +342,7 @@ class Reconcile:
         for case in list(self._cases.values()):
             too_late = now >= max(case.since + grace + patience, canary_ends)
             hopeless = case.ripe and not self._may_get_control()
-            if too_late or hopeless or (case.foreign and case.clean >= 1):
+            if too_late or hopeless or ((case.foreign or case.named) and case.clean >= 1):
                 self._doubt(case)
 
     def _may_get_control(self) -> bool:
@@ -335,6 +353,10 @@ class Reconcile:
         job = self._job(case)
         if job is None:
             return
+        if case.named is not None:
+            job.reason = f"the service does not know task {case.named}: is this the account that submitted it?"
+            self.board.move(job, Cause.DOUBT)
+            return
         if self.board.policy.resubmit_doubtful:
             self.board.move(job, Cause.ABSENT)
             why = "not known; --resubmit-doubtful decided to submit it again"
@@ -343,6 +365,8 @@ class Reconcile:
         why = (
             "it was sent with another API key"
             if case.foreign
+            else f"task {case.lookalike} looks like it, with a prompt that was changed on the way"
+            if case.lookalike
             else "the service's task list neither shows nor excludes it"
         )
         job.reason = (

@@ -41,7 +41,6 @@ class Cause(StrEnum):
     FAILED = "failed"
     AGAIN = "again"
     FETCHED = "fetched"
-    LOST = "lost"
     MISNAMED = "misnamed"
     DOUBT = "doubt"
 
@@ -63,7 +62,6 @@ MOVES: dict[tuple[Stage, Cause], Stage] = {
     (Stage.UNCLEAR, Cause.DOUBT): Stage.DOUBTFUL,
     (Stage.FOLLOWING, Cause.FINISHED): Stage.COLLECTING,
     (Stage.FOLLOWING, Cause.FAILED): Stage.FAILED,
-    (Stage.FOLLOWING, Cause.LOST): Stage.DOUBTFUL,
     (Stage.FOLLOWING, Cause.MISNAMED): Stage.UNCLEAR,
     (Stage.COLLECTING, Cause.FETCHED): Stage.RECORDING,
     (Stage.COLLECTING, Cause.FAILED): Stage.FAILED,

@@ -165,6 +165,10 @@ class Submitting:
 
     def why_not_paid(self) -> str:
         limit = self.board.policy.max_cost
+        if self.budget.passed:
+            return (
+                f"max_cost (${limit}) is passed: the service charged more than its price says; `audit` has the amounts"
+            )
         if self.waiting[0].plan.estimate is None:
             model = self.waiting[0].plan.render.model
             return f"nobody knows what a render of {model} costs, so max_cost (${limit}) cannot be kept: leave it out"

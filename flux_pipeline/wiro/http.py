@@ -178,6 +178,8 @@ def _lower(response: httpx.Response) -> Mapping[str, str]:
 def _describe(error: BaseException) -> str:
     if isinstance(error, TimeoutError | httpx.TimeoutException):
         return f"timed out ({type(error).__name__})"
+    if isinstance(error, httpx.ReadError | httpx.RemoteProtocolError):
+        return f"the connection broke off before the answer was whole ({type(error).__name__})"
     return f"{str(error) or 'the connection broke'} ({type(error).__name__})"
 
 

@@ -128,7 +128,7 @@ CPS = {"inputs": {}, "price": 0.001, "priceMethod": "cps"}
 ELSEWHERE = {"inputs": {"seed": "2"}, "price": 0.01, "priceMethod": "cpr"}
 
 
-@pytest.mark.parametrize("answer", [listed(CPS), listed(ELSEWHERE), listed(), listed(dynamicprice=None, cps="0.0005")])
+@pytest.mark.parametrize("answer", [listed(CPS), listed(ELSEWHERE), listed(dynamicprice=None, cps="0.0005")])
 def test_a_price_that_the_service_leaves_open_counts_as_unknown(answer, capfd):
     assert estimated(answer) == (None, 1)
     assert "it counts as unknown" in capfd.readouterr().err
@@ -136,8 +136,9 @@ def test_a_price_that_the_service_leaves_open_counts_as_unknown(answer, capfd):
     assert capfd.readouterr().err == ""
 
 
-def test_a_service_that_does_not_tell_prices_is_no_news(capfd):
-    assert estimated(http(b"<html>", "404 Not Found")) == (Decimal("0.03"), 1)
+@pytest.mark.parametrize("answer", [http(b"<html>", "404 Not Found"), listed(), listed(dynamicprice=None)])
+def test_a_service_that_does_not_tell_prices_is_no_news(answer, capfd):
+    assert estimated(answer) == (Decimal("0.03"), 1)
     assert capfd.readouterr().err == ""
 
 

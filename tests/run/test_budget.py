@@ -15,10 +15,8 @@ PRO, FLEX = "lab/pro", "lab/flex"
 amounts = st.decimals(0, 2, places=2)
 
 
-def started(limit, *earlier, known=(PRO,)):
-    """Return a budget that has seen what the models in `known` charge, after the submissions in `earlier`."""
-    free = [paid(f"known {model}", "0.01", "0.01", model) for model in known]
-    return Budget(None if limit is None else Decimal(limit) + CENT * len(free), fold([*free, *earlier]))
+def started(limit, *earlier):
+    return Budget(None if limit is None else Decimal(limit), fold(earlier))
 
 
 def paid(name, estimate, cost, model=PRO):
@@ -30,7 +28,8 @@ def running(name, estimate, model=PRO):
     return Submission(id=name, key="k", estimate=Decimal(estimate), tasks=("1",), extra={MODEL: model})
 
 
-def fits(budget, dollars, *, model=PRO, alone=False):
+def fits(budget, dollars, *, model=PRO, alone=True):
+    """Say whether one more fits; `alone` looks at the limit as it is, without the caution towards a dearer price."""
     return budget.fits(model, Decimal(dollars), alone=alone)
 
 
@@ -164,33 +163,55 @@ def test_a_charge_of_an_earlier_run_teaches_as_well():
     assert not fits(budget, "0.03")
 
 
-def test_until_a_model_has_charged_once_only_a_tenth_of_the_limit_is_under_way():
-    budget = started("1.00", known=())
+def test_until_a_model_has_charged_once_in_a_run_only_a_tenth_of_the_limit_is_under_way():
+    budget = started("1.00")
     for name in ("a", "b", "c"):
-        assert fits(budget, "0.03")
+        assert fits(budget, "0.03", alone=False)
         budget.reserve(name, PRO, Decimal("0.03"))
-    assert not fits(budget, "0.03")
+    assert not fits(budget, "0.03", alone=False)
     budget.settle("a", Decimal("0.03"))
-    assert fits(budget, "0.03")
+    assert fits(budget, "0.03", alone=False)
+
+
+def test_a_charge_of_an_earlier_run_does_not_end_the_caution():
+    budget = started("1.00", paid("earlier", "0.03", "0.03"))
+    assert fits(budget, "0.09", alone=False)
+    assert not fits(budget, "0.10", alone=False)
+
+
+def test_after_the_first_charge_half_of_what_is_left_is_under_way_at_most():
+    budget = started("0.63")
+    budget.reserve("a", PRO, Decimal("0.03"))
+    budget.settle("a", Decimal("0.03"))
+    assert fits(budget, "0.30", alone=False)
+    assert not fits(budget, "0.31", alone=False)
 
 
 def test_the_charges_of_one_model_say_nothing_about_another():
-    budget = started("1.00", paid("earlier", "0.03", "0.30"), known=())
-    assert fits(budget, "0.06", model=FLEX)
-    assert not fits(budget, "0.08", model=FLEX)
+    budget = started("1.00", paid("earlier", "0.03", "0.30"))
+    assert fits(budget, "0.07", model=FLEX, alone=False)
+    assert not fits(budget, "0.08", model=FLEX, alone=False)
 
 
 def test_one_alone_may_always_be_submitted_where_the_limit_has_room_for_its_estimate():
-    budget = started("0.03", known=())
-    assert not fits(budget, "0.03")
-    assert fits(budget, "0.03", alone=True)
-    assert not fits(budget, "0.04", alone=True)
+    budget = started("0.03")
+    assert not fits(budget, "0.03", alone=False)
+    assert fits(budget, "0.03")
+    assert not fits(budget, "0.04")
+
+
+def test_a_limit_that_was_passed_all_the_same_is_known_to_be():
+    budget = started("0.10")
+    budget.reserve("a", PRO, Decimal("0.03"))
+    assert not budget.passed
+    budget.settle("a", Decimal("0.25"))
+    assert budget.passed
 
 
 @given(count=st.integers(1, 40), factor=st.integers(1, 10), wave=st.integers(1, 20))
 def test_a_price_up_to_ten_times_the_estimate_never_passes_the_limit_beyond_the_first_alone(count, factor, wave):
     estimate, limit = Decimal("0.03"), Decimal("0.90")
-    budget = started(limit, known=())
+    budget = started(limit)
     spent, waiting, under_way = Decimal(0), count, []
     while waiting or under_way:
         while waiting and len(under_way) < wave and fits(budget, estimate, alone=not under_way):
@@ -202,3 +223,21 @@ def test_a_price_up_to_ten_times_the_estimate_never_passes_the_limit_beyond_the_
         budget.settle(under_way.pop(0), factor * estimate)
         spent += factor * estimate
     assert spent <= limit
+
+
+@given(count=st.integers(1, 40), wave=st.integers(1, 20), raised=st.integers(0, 30))
+def test_a_price_that_doubles_in_the_midst_of_a_run_never_passes_the_limit(count, wave, raised):
+    estimate, limit = Decimal("0.03"), Decimal("0.90")
+    budget = started(limit)
+    spent, settled, waiting, under_way = Decimal(0), 0, count, []
+    while waiting or under_way:
+        while waiting and len(under_way) < wave and fits(budget, estimate, alone=not under_way):
+            under_way.append(str(waiting))
+            budget.reserve(under_way[-1], PRO, estimate)
+            waiting -= 1
+        if not under_way:
+            break
+        cost = estimate * (2 if settled >= raised else 1)
+        budget.settle(under_way.pop(0), cost)
+        spent, settled = spent + cost, settled + 1
+    assert spent <= limit + estimate  # one alone may find out

@@ -377,6 +377,51 @@ def test_tasks_that_no_lockfile_knows_are_taken_over_and_not_paid_again():
     assert len(world.server.tasks) == 8
 
 
+@pytest.mark.parametrize("wrong", ["wrong id", "a stranger's id"])
+def test_an_answer_with_an_id_that_is_not_ours_is_set_right_from_the_list(wrong):
+    world = World(3, dice=Posts("accepted", wrong))
+    outcome = world.run(concurrency=1)
+    assert (outcome.exit_code, outcome.session.adopted, len(world.server.asked)) == (0, 1, 3)
+    assert not {"900", "999999"} & world.disk.history().claimed().keys()
+
+
+def test_a_task_that_the_service_does_not_know_and_the_list_does_not_show_stays_doubtful():
+    class Nowhere(Posts):
+        def lag(self, task):
+            return 10_000.0 if task == "2222" else 0.0
+
+    world = World(2, dice=Nowhere("accepted", "wrong id"))
+    outcome = world.run(concurrency=1)
+    assert (outcome.exit_code, outcome.count("doubtful"), len(world.server.asked)) == (4, 1, 2)
+    (end,) = (end for end in outcome.ends if end.state == "doubtful")
+    assert "does not know task 999999" in end.reason
+
+
+class Garbled(Posts):
+    """The service shows some tasks with a prompt that is not quite the one that was sent."""
+
+    def __init__(self, garbled, *outcomes):
+        super().__init__(*outcomes)
+        self.garbled = garbled
+
+    def echo(self, task):
+        return (lambda prompt: prompt.replace(" ", "?? ")) if task in self.garbled else str
+
+
+def test_a_task_that_looks_like_the_one_that_is_looked_for_keeps_it_from_being_sent_again():
+    world = World(2, dice=Garbled({"2222"}, "accepted", "lost"))
+    outcome = world.run(concurrency=1)
+    assert (outcome.exit_code, outcome.count("doubtful"), len(world.server.asked)) == (4, 1, 2)
+    (end,) = (end for end in outcome.ends if end.state == "doubtful")
+    assert "task 2222 looks like it" in end.reason
+
+
+def test_a_list_that_shows_a_task_of_ours_with_other_words_proves_no_absence():
+    world = World(3, dice=Garbled({"2222"}, "accepted", "accepted", "unknown"))
+    outcome = world.run(concurrency=1)
+    assert (outcome.exit_code, outcome.count("saved"), len(world.server.asked)) == (4, 2, 3)
+
+
 def test_a_task_that_no_lockfile_knows_is_taken_over_even_when_no_money_is_left_to_submit_it():
     world = World(2)
     world.run()

@@ -83,6 +83,10 @@ class Dice:
         """Say how many seconds after it was made the list shows a task."""
         return 0.0
 
+    def echo(self, task: str) -> Callable[[str], str]:
+        """Say what the service makes of the prompt when it tells of a task."""
+        return str
+
     def read(self, what: str) -> str:
         """Say what becomes of a read: told, no answer, 429, 401 or no task."""
         return "told"
@@ -114,6 +118,7 @@ class Made:
     ends: float
     fate: str
     shows: float  # when the list begins to show it
+    echo: Callable[[str], str] = str  # what the service makes of the prompt when it tells of the task
 
     @property
     def worth(self) -> bool:
@@ -129,7 +134,8 @@ class Made:
             "charged": {"status": "task_postprocess_end", "pexit": "0", "cost": PRICE},
         }[self.fate]
         state = ended if now >= self.ends else {"status": "task_start"}
-        return Task(id=self.id, model=MODEL, params=self.render.params, created=WALL + self.made, **state)
+        params = self.render.params | {"prompt": self.echo(self.render.params["prompt"])}
+        return Task(id=self.id, model=MODEL, params=params, created=WALL + self.made, **state)
 
 
 def _output(task: str) -> Output:
@@ -166,7 +172,7 @@ class Server:
         assert not alive, f"paid twice: {render.params} has task {alive} already"
         task = str(2221 + len(self.tasks))
         lasts, lag = self.dice.lasts(task), self.dice.lag(task)
-        self.tasks[task] = Made(task, render, now, now + lasts, self.dice.fate(task), now + lag)
+        self.tasks[task] = Made(task, render, now, now + lasts, self.dice.fate(task), now + lag, self.dice.echo(task))
         self.most_active = max(self.most_active, self.active(now))
         return task
 
@@ -177,6 +183,12 @@ class Server:
                 return Accepted(task=self.make(render, now))
             case "same id":
                 return Accepted(task=next(iter(self.tasks), None) or self.make(render, now))
+            case "wrong id":
+                self.make(render, now)
+                return Accepted(task="999999")
+            case "a stranger's id":
+                self.make(render, now)
+                return Accepted(task=self.stranger(now))
             case "lost":
                 self.make(render, now)
                 return Unknown(reason="no answer")
@@ -184,6 +196,12 @@ class Server:
                 return NotTaken(reason="code 96", full=True, limit=max(1, self.active(now)))
             case other:
                 return ANSWERS[other]
+
+    def stranger(self, now: float) -> str:
+        """Make a task of somebody else, with other words."""
+        render = Render.of(MODEL, {"prompt": "Somebody else's cat", "seed": 999})
+        self.tasks = {"900": Made("900", render, now - 9.0, now - 1.0, "finished", now - 9.0), **self.tasks}
+        return "900"
 
     def detail(self, task: str, now: float):
         match self.dice.read("detail"):
