@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -17,6 +18,10 @@ from flux_pipeline.ledger.keys import Render
 
 if TYPE_CHECKING:
     from flux_pipeline.manifest.cells import Cell
+
+
+Price = Callable[[Render], Decimal | None]  # the dollars that a render is expected to cost, None if unknown
+_NEVER = "never submitted"
 
 
 class Step(StrEnum):
@@ -98,35 +103,43 @@ def narrow(
     return tuple(left[:limit])
 
 
-def paths_to_survey(cells: Iterable[Cell], history: History) -> frozenset[str]:
+def paths_to_survey(cells: Iterable[Cell], history: History) -> AbstractSet[str]:
     """Return every path whose file decides a step: where a picture is wanted, and where it once was."""
-    wanted = {cell.path: cell.render.key for cell in cells}
-    once = (path for key in set(wanted.values()) for one in history.of(key) for path in one.files)
-    return frozenset(wanted) | frozenset(once)
+    paths: set[str] = set()
+    for cell in cells:
+        paths.add(cell.path)
+        for one in history.of(cell.render.key):
+            paths.update(one.files)
+    return paths
 
 
 def plan(
     cells: Sequence[Cell],
     history: History,
     present: Mapping[str, str],
-    price: Mapping[str, Decimal | None],
+    price: Price,
 ) -> Plan:
     """Decide the next step of every render.
 
-    `present` maps a path that exists to the SHA-256 of its file (empty where it is no regular file); `price` maps a
-    render's key to its estimate.
+    `present` maps a path that exists to the SHA-256 of its file (empty where it is no regular file); `price` estimates
+    a render.
     """
-    groups: dict[str, list[Cell]] = {}
+    groups: dict[str, Cell | list[Cell]] = {}  # mostly one cell each, of which there may be a million
     for cell in cells:
-        groups.setdefault(cell.render.key, []).append(cell)
-    return Plan(tuple(_planned(group, history, present, price) for group in groups.values()))
+        first = groups.setdefault(cell.render.key, cell)
+        if isinstance(first, list):
+            first.append(cell)
+        elif first is not cell:
+            groups[cell.render.key] = [first, cell]
+    each = (group if isinstance(group, list) else (group,) for group in groups.values())
+    return Plan(tuple([_planned(group, history, present, price) for group in each]))
 
 
-def _planned(
-    cells: Sequence[Cell], history: History, present: Mapping[str, str], price: Mapping[str, Decimal | None]
-) -> PlannedRender:
+def _planned(cells: Sequence[Cell], history: History, present: Mapping[str, str], price: Price) -> PlannedRender:
     render = cells[0].render
     best = history.best(render.key)
+    if best is None:
+        return _new(cells, price)
     paths = tuple(dict.fromkeys(cell.path for cell in cells))
     recorded = {fact.sha256: fact for one in history.of(render.key) for fact in one.files.values()}
     missing = tuple(path for path in paths if present.get(path) not in recorded)
@@ -141,7 +154,17 @@ def _planned(
         missing=missing,
         source=source,
         submission=best,
-        estimate=price.get(render.key),
+        estimate=price(render),
+    )
+
+
+def _new(cells: Sequence[Cell], price: Price) -> PlannedRender:
+    """Plan a render that no submission is known of; what lies at its paths is not its picture."""
+    render = cells[0].render
+    paths = tuple(dict.fromkeys([cell.path for cell in cells])) if len(cells) > 1 else (cells[0].path,)
+    ids = tuple([cell.id for cell in cells])
+    return PlannedRender(
+        render=render, cells=ids, paths=paths, step=Step.SUBMIT, reason=_NEVER, missing=paths, estimate=price(render)
     )
 
 
@@ -153,10 +176,8 @@ def _source(
 
 
 def _step(
-    best: Submission | None, missing: tuple[str, ...], source: tuple[str, FileFact] | None, present: Mapping[str, str]
+    best: Submission, missing: tuple[str, ...], source: tuple[str, FileFact] | None, present: Mapping[str, str]
 ) -> tuple[Step, str]:
-    if best is None:
-        return Step.SUBMIT, "never submitted"
     if best.finished:
         return _step_of_a_picture(best, missing, source, present)
     if best.running:

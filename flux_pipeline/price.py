@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from typing import Any
 
 _TIER_PIXELS = 1_048_576
@@ -26,6 +27,16 @@ def estimate(price: Any, params: Mapping[str, Any]) -> Decimal | None:
             return _by_pixels(entry, amount, params)
         case _:
             return None
+
+
+def estimator(price: Any) -> Callable[[Mapping[str, Any]], Decimal | None]:
+    """Return `estimate` for one list; where that asks for no parameter, it is worked out only once."""
+    first = next(iter(price or ()), None)
+    inputs = first.get("inputs") if isinstance(first, Mapping) else None
+    if first is not None and (not isinstance(inputs, Mapping) or inputs or first.get("priceMethod") == "cp-pixel"):
+        return partial(estimate, price)
+    amount = estimate(price, {})
+    return lambda _: amount
 
 
 def _matches(entry: Any, params: Mapping[str, Any]) -> bool:

@@ -23,5 +23,4 @@ def command(as_json: bool, prompts: bool, **scope: Any) -> None:
     if as_json:
         project.print_document((by_prompt.document if prompts else documents.expanded)(work.cells))
     else:
-        for line in (by_prompt.text if prompts else text.expanded)(work.cells):
-            click.echo(line)
+        project.print_lines((by_prompt.text if prompts else text.expanded)(work.cells))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +20,18 @@ from flux_pipeline.errors import ManifestError, Problem, UsageError
 from flux_pipeline.files.save import Files
 from flux_pipeline.ledger import contents
 from flux_pipeline.ledger.history import History, fold
+from flux_pipeline.ledger.keys import Render
 from flux_pipeline.manifest.cells import Cell, Expansion, expand
 from flux_pipeline.manifest.paths import fold as fold_name
 from flux_pipeline.manifest.schema import Schemas
 from flux_pipeline.manifest.settings import RunSettings, strictest
-from flux_pipeline.plan import Plan, narrow, paths_to_survey, plan
-from flux_pipeline.price import estimate
+from flux_pipeline.plan import Plan, Price, narrow, paths_to_survey, plan
+from flux_pipeline.price import estimator
 
 SIMULATED = "simulator"  # the endpoint that a rehearsal's lockfile belongs to
 _REHEARSALS = "outputs/simulated"
 _MOST_BYTES = 2 << 20
+_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +90,7 @@ class Project:
         """Look at the files and decide every render's step."""
         found = Files(self.root).survey(paths_to_survey(self.cells, history))
         present = {path: getattr(one, "sha256", "") for path, one in found.items()}
-        return plan(self.cells, history, present, self.estimates())
+        return plan(self.cells, history, present, self.price())
 
     @property
     def derives(self) -> bool:
@@ -103,22 +106,27 @@ class Project:
 
     def saving(self, derivations: Sequence[Derivation]) -> Saving:
         """Say what deriving files saves against rendering each of them at its own size."""
-        prices = {model: known.price for model in self.models() if (known := self.schemas.model(model))}
+        price = self.price()
 
-        def price(one: Derivation) -> Decimal | None:
+        def instead(one: Derivation) -> Decimal | None:
             params = dict(one.render.params)
             width, height = params.get("width"), params.get("height")
             if isinstance(width, int) and isinstance(height, int):
                 params["width"], params["height"] = one.recipe.size(width, height)
-            return estimate(prices.get(one.render.model), params)
+            return price(Render(model=one.render.model, params=params, key=one.render.key))
 
-        return derivation.saving(derivations, price)
+        return derivation.saving(derivations, instead)
+
+    def price(self) -> Price:
+        """Return what tells the dollars that a render is expected to cost; None where nobody knows."""
+        known = ((model, self.schemas.model(model)) for model in self.models())
+        by_model = {model: estimator(schema.price) for model, schema in known if schema}
+        return lambda render: by_model[render.model](render.params) if render.model in by_model else None
 
     def estimates(self) -> Mapping[str, Decimal | None]:
         """Return the dollars that every render is expected to cost, by key; None where nobody knows."""
-        prices = {model: known.price for model in self.models() if (known := self.schemas.model(model))}
-        renders = {cell.render.key: cell.render for cell in self.cells}
-        return {key: estimate(prices.get(render.model), render.params) for key, render in renders.items()}
+        price = self.price()
+        return {cell.render.key: price(cell.render) for cell in self.cells}
 
     def models(self) -> frozenset[str]:
         return frozenset(cell.render.model for cell in self.cells)
@@ -232,6 +240,13 @@ def read_source(manifest: Path) -> bytes:
 def rehearsed(path: str) -> str:
     """Return where a rehearsal puts a picture: never where paid ones are."""
     return f"{_REHEARSALS}/{path.removeprefix('outputs/')}"
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Print lines on stdout, many at a time."""
+    rest = iter(lines)
+    while batch := list(islice(rest, _AT_ONCE)):
+        click.echo("\n".join(batch))
 
 
 def print_document(document: Any) -> None:

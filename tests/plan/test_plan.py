@@ -38,10 +38,15 @@ def saved(cell, path=None, letter="a", number=1):
     return known(cell, number, tasks=("2221",), settled=FINISHED, files=files)
 
 
+def priced(price):
+    """Return what estimates a render from amounts by key."""
+    return lambda render: dict(price).get(render.key)
+
+
 def planned(cells, lines=(), present=(), price=()):
     """Plan; `present` names files by the letter of their sum, and nothing else is on disk."""
     on_disk = {path: letter * 64 if letter else "" for path, letter in dict(present).items()}
-    return plan(cells, fold(lines), on_disk, dict(price)).renders
+    return plan(cells, fold(lines), on_disk, priced(price)).renders
 
 
 def step_of(cells, lines=(), present=()):
@@ -193,14 +198,14 @@ def test_a_plan_counts_every_step_and_costs_only_its_submissions():
     cells = [cell(seed=seed) for seed in range(1, 5)]
     lines = [known(cells[1], 1, tasks=("1",)), known(cells[2], 2)]
     price = {one.key: Decimal("0.03") for one in cells[:3]} | {cells[3].key: None}
-    made = plan(cells, fold(lines), {}, price)
+    made = plan(cells, fold(lines), {}, priced(price))
     assert made.counts() == {"submit": 2, "follow": 1, "fetch": 0, "keep": 0, "copy": 0, "doubt": 1}
     assert made.estimate() == Decimal("0.03")
     assert [one.estimate for one in made.renders] == [Decimal("0.03")] * 3 + [None]
 
 
 def test_nothing_to_do_is_a_plan_too():
-    made = plan([], fold([]), {}, {})
+    made = plan([], fold([]), {}, priced({}))
     assert (made.renders, made.estimate(), set(made.counts().values())) == ((), Decimal(0), {0})
 
 

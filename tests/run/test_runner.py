@@ -81,7 +81,7 @@ class Scene:
         history = self.ledger.disk.history()
         ids = (f"{number:032x}" for number in count(1))
         engine = Engine(
-            plan(cells, history, {}, {one.render.key: PRICE for one in cells}),
+            plan(cells, history, {}, lambda _: PRICE),
             history,
             Policy(**{"rate": 1000.0, **policy}),
             Given(ids=ids, jitter=lambda: 0.5, identify=identify),

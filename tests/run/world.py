@@ -250,7 +250,7 @@ class Session:
     def __init__(self, world: World, policy: Policy):
         self.world, self.policy, self.dice = world, policy, world.dice
         self.disk, self.server = world.disk, world.server
-        self.plan = plan(world.cells, self.disk.history(), self.disk.files, world.prices())
+        self.plan = plan(world.cells, self.disk.history(), self.disk.files, lambda _: world.price)
         ids = (f"{number:032x}" for number in world.numbers)
         given = Given(ids=ids, jitter=lambda: 0.5, identify=identify, account="ours")
         self.engine = Engine(self.plan, self.disk.history(), policy, given, self.moment())
@@ -456,9 +456,6 @@ class World:
         self.numbers = count(1)
         self.writes = self.fetches = 0
         self.underway: list[tuple[float, Render]] = []  # what a dead program had sent, and when it will arrive
-
-    def prices(self):
-        return {one.render.key: self.price for one in self.cells}
 
     def session(self, **policy) -> Session:
         """Start the program anew on what is on the disk."""

@@ -199,7 +199,6 @@ class World:
         paths = 2 if self.schedule.two_paths else 1
         self.cells = [cell for cells in _CELLS[:renders] for cell in cells[:paths]]
         self.wanted = {one.key for one in RENDERS[:renders]}
-        self.prices = dict.fromkeys(self.wanted, PRICE)
 
     def _others(self) -> None:
         """Put tasks into the account that no lockfile knows, older than a day."""
@@ -264,7 +263,7 @@ class World:
 
     def _drive(self, life: Life) -> Outcome:
         history = fold(self.durable)
-        the_plan = plan(self.cells, history, self.files, self.prices)
+        the_plan = plan(self.cells, history, self.files, lambda _: PRICE)
         ids = iter(lambda: f"{self.dice.getrandbits(48):012x}", "")
         given = Given(ids=ids, jitter=self.dice.random, identify=identify, account="us")
         began = self.now
