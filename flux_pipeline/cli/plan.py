@@ -35,19 +35,22 @@ def command(as_json: bool, frozen: Path | None, strict: bool, **scope: Any) -> N
     work = project.load(**scope, strict=strict)
     history = work.history()
     plan, saving = work.plan(history), work.saving(work.derivations(history))
+    notes = work.notes()
     found: tuple[Drift, ...] = ()
     if work.simulate or os.environ.get("WIRO_API_KEY"):  # else nobody is asked, and no HTTP client needed
         from flux_pipeline.cli.drift import drifted
 
         found = drifted(work, strict=strict)
     if frozen is not None:
-        document = documents.planned(plan, saving)
+        document = documents.planned(plan, saving, notes)
         try:
             frozen.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n")
         except OSError as error:
             raise UsageError(f"{frozen}: {error.strerror}; name a file that can be written") from error
     if as_json:
         listed = [{"model": one.model, **asdict(one.difference)} for one in found]
-        project.print_document(documents.planned(plan, saving) | ({"drift": listed} if listed else {}))
+        project.print_document(documents.planned(plan, saving, notes) | ({"drift": listed} if listed else {}))
     else:
         project.print_lines(text.planned(plan, saving))
+    for note in notes:
+        click.echo(f"note: {note}", err=True)

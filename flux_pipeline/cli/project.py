@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import islice
@@ -32,6 +32,7 @@ SIMULATED = "simulator"  # the endpoint that a rehearsal's lockfile belongs to
 _REHEARSALS = "outputs/simulated"
 _MOST_BYTES = 2 << 20
 _AT_ONCE = 500
+_MOST_ROW_BYTES = 16 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +129,17 @@ class Project:
         price = self.price()
         return {cell.render.key: price(cell.render) for cell in self.cells}
 
+    def notes(self) -> list[str]:
+        """Return what was decided for the entries of the selected cells where their manifests say nothing."""
+        entries = {cell.entry for cell in self.cells}
+        several = len(self.parts) > 1
+        return [
+            f"{part.manifest}: {note}" if several else str(note)
+            for part in self.parts
+            for note in part.expansion.notes
+            if note.entry in entries
+        ]
+
     def models(self) -> frozenset[str]:
         return frozenset(cell.render.model for cell in self.cells)
 
@@ -163,7 +175,13 @@ def load(
         source = read_source(manifest)
         try:
             expansion = expand(
-                source, file=str(manifest), schemas=schemas, max_cells=max_cells, place=place, writable=can_write
+                source,
+                file=str(manifest),
+                schemas=schemas,
+                max_cells=max_cells,
+                place=place,
+                writable=can_write,
+                read=reader_beside(manifest),
             )
         except ManifestError as error:
             problems += error.problems
@@ -223,17 +241,31 @@ def can_write(form: str) -> bool:
 
 def read_source(manifest: Path) -> bytes:
     """Return a manifest's bytes; UsageError says why it cannot be one."""
+    return _bytes_of(manifest, _MOST_BYTES, "a manifest", "name a manifest such as manifests/catalog.yaml")
+
+
+def reader_beside(manifest: Path) -> Callable[[str], bytes]:
+    """Return what reads the files of rows that a manifest names, from its folder."""
+
+    def read(name: str) -> bytes:
+        return _bytes_of(manifest.parent / name, _MOST_ROW_BYTES, "a file of rows", "name a file beside the manifest")
+
+    return read
+
+
+def _bytes_of(path: Path, most: int, kind: str, remedy: str) -> bytes:
     try:
-        descriptor = os.open(manifest, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        raise UsageError(f"{manifest}: {error.strerror}; name a manifest such as manifests/catalog.yaml") from error
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "no name of a file"
+        raise UsageError(f"{path}: {reason}; {remedy}") from error
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):
         os.close(descriptor)
-        raise UsageError(f"{manifest} is not a file; name a manifest such as manifests/catalog.yaml")
+        raise UsageError(f"{path} is not a file; {remedy}")
     with os.fdopen(descriptor, "rb") as file:
-        if status.st_size > _MOST_BYTES:
-            raise UsageError(f"{manifest} has {status.st_size:,} bytes, more than the {_MOST_BYTES:,} of a manifest")
+        if status.st_size > most:
+            raise UsageError(f"{path} has {status.st_size:,} bytes, more than the {most:,} of {kind}")
         return file.read()
 
 

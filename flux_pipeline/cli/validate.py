@@ -59,7 +59,14 @@ def _judged(manifest: Path, schemas: Schemas, max_cells: int | None, *, alone: b
 
     try:
         source = project.read_source(manifest)
-        expansion = expand(source, file=str(manifest), schemas=schemas, max_cells=max_cells, writable=project.can_write)
+        expansion = expand(
+            source,
+            file=str(manifest),
+            schemas=schemas,
+            max_cells=max_cells,
+            writable=project.can_write,
+            read=project.reader_beside(manifest),
+        )
     except ManifestError as error:
         return error.problems, 0
     except UsageError as error:

@@ -6,9 +6,9 @@ import math
 from collections.abc import Callable
 from typing import Final
 
-from flux_pipeline.manifest.check import Checked, Draft
 from flux_pipeline.manifest.complaints import Complaints
-from flux_pipeline.manifest.matrix import Spread, size
+from flux_pipeline.manifest.draft import Checked, Draft
+from flux_pipeline.manifest.matrix import Spread
 from flux_pipeline.manifest.prompt import Template
 from flux_pipeline.manifest.template_cost import characters, extent
 
@@ -26,14 +26,14 @@ def bound(checked: Checked, limit: int, complaints: Complaints) -> bool:
     for draft in checked.drafts:
         ids = _id_length(draft)
         if ids > text:
-            said = f"the ids of {size(draft.axes):,} cells would have {ids:,} characters, more than {text:,}; shorten values"
-            complaints.add(("entries", draft.index, "matrix"), said, "too-much")
+            said = f"the ids of {draft.extent.cells:,} cells would have {ids:,} characters, more than {text:,}; shorten values"
+            where = "matrix" if draft.axes or draft.includes else "foreach"
+            complaints.add(("entries", draft.index, where), said, "too-much")
         length_of = _sizes(draft)
         for template in _templates(draft):
-            fills = math.prod(axis.written for axis in draft.axes if axis.name in draft.used)
-            _judge(template, fills, length_of, (text, work), draft, complaints)
+            _judge(template, _fills(draft), length_of, (text, work), draft, complaints)
         if checked.output is not None:
-            _judge(checked.output, size(draft.axes), length_of, (math.inf, work), None, complaints)
+            _judge(checked.output, draft.extent.cells, length_of, (math.inf, work), None, complaints)
     return len(complaints) == before
 
 
@@ -57,33 +57,58 @@ def _judge(
 
 
 def _templates(draft: Draft) -> list[Template]:
-    """Return the entry's prompt; of an axis of prompts the longest, for all of them."""
-    if draft.prompt is not None:
-        return [draft.prompt]
-    found = [choice.template for axis in draft.axes for choice in axis.choices if choice.template is not None]
-    return [max(found, key=lambda template: len(template.source))] if found else []
+    """Return the entry's prompt; of the prompts of axes and rows the longest, for all of them."""
+    rows = draft.rows.choices if draft.rows is not None else ()
+    choices = (choice for axis in _axes(draft) for choice in axis.choices)
+    found = [choice.template for choice in (*choices, *rows) if choice.template is not None]
+    longest = [max(found, key=lambda template: len(template.source))] if found else []
+    return [*longest, *([draft.prompt] if draft.prompt is not None else [])]
+
+
+def _axes(draft: Draft) -> list[Spread]:
+    """Return the axes of the product and of every extra cell."""
+    return [*draft.axes, *(axis for include in draft.includes for axis in include.axes)]
+
+
+def _fills(draft: Draft) -> int:
+    """Return how often a prompt may have to be filled in: once for each choice that it can tell apart."""
+    product = math.prod(axis.written for axis in draft.axes if axis.name in draft.used) if draft.product else 0
+    rows = len(draft.rows.choices) if draft.rows is not None else 1
+    return (product + len(draft.includes)) * rows
 
 
 def _sizes(draft: Draft) -> Callable[[str], int]:
     """Return what tells how long the text of a name can be; each is measured once."""
-    axes: dict[str, Spread] = {axis.name: axis for axis in draft.axes}
+    axes: dict[str, list[Spread]] = {}
+    for axis in _axes(draft):
+        axes.setdefault(axis.name, []).append(axis)
+    rows = draft.rows.choices if draft.rows is not None else ()
+    fields = draft.rows.names if draft.rows is not None else frozenset[str]()
     known: dict[str, int] = {}
 
     def measured(name: str) -> int:
         if name not in known:
-            if name in axes:
-                known[name] = max((extent(choice.value) for choice in axes[name].choices), default=0)
-            else:
-                known[name] = extent(draft.values.get(name, 0))
+            found = [extent(choice.value) for axis in axes.get(name, ()) for choice in axis.choices]
+            if name in fields:
+                found += [extent(row.value if name == "row" else row.value.get(name, 0)) for row in rows]
+            found.append(extent(draft.values.get(name, 0)))
+            known[name] = max(found)
         return known[name]
 
     return measured
 
 
 def _id_length(draft: Draft) -> int:
-    """Return how many characters the ids of an entry's cells have together."""
-    cells = size(draft.axes)
-    parts = sum(
-        cells // max(1, axis.written) * sum(len(choice.part) + 1 for choice in axis.choices) for axis in draft.axes
+    """Return how many characters the ids of an entry's cells have together, about: numbers of a range count for few."""
+    rows = draft.rows.choices if draft.rows is not None else ()
+    product = math.prod(axis.written for axis in draft.axes) if draft.product else 0
+    parts = sum(product // max(1, axis.written) * _written(axis) for axis in draft.axes) if product else 0
+    parts += sum(_written(axis) for include in draft.includes for axis in include.axes)
+    each = product + len(draft.includes)
+    return (
+        parts * (len(rows) or 1) + each * (sum(len(row.part) + 1 for row in rows)) + draft.extent.cells * len(draft.id)
     )
-    return parts + cells * len(draft.id)
+
+
+def _written(axis: Spread) -> int:
+    return sum(len(choice.part) + 1 for choice in axis.choices)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from flux_pipeline.ledger.keys import Json, Render
 from flux_pipeline.manifest.derive import Derived
@@ -40,11 +41,15 @@ class Axes(Mapping[str, Json]):
         return f"Axes({dict(self)!r})"
 
 
+NO_ROW: Final[Mapping[str, Json]] = Axes((), ())
+
+
 @dataclass(frozen=True, slots=True)
 class Cell:
     """One picture that somebody wants, and what is to be derived of it.
 
-    Cells that ask for the same thing share one `render` object.
+    Cells that ask for the same thing share one `render` object. `row` are the fields of the row of data that it is made
+    for, shared with the other cells of that row.
     """
 
     id: str
@@ -53,6 +58,7 @@ class Cell:
     path: str
     render: Render
     derived: tuple[Derived, ...] = ()
+    row: Mapping[str, Json] = NO_ROW
 
     @property
     def key(self) -> str:

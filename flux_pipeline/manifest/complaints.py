@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Hashable, Iterable
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Protocol
 
 from flux_pipeline.errors import ManifestError, Problem
-from flux_pipeline.manifest.document import Document, Path
+from flux_pipeline.manifest.document import Document, Path, Spot
 from flux_pipeline.manifest.quoting import find_in_template, is_flow, node_end, quote, redact, visible
 from flux_pipeline.manifest.yaml_scalars import ScalarError, plain
 
@@ -21,11 +21,24 @@ _NUMBER: Final = re.compile(r"(-?[0-9][0-9.e+-]*) (?:is|must) ")
 _PLAIN_KEY: Final = re.compile(r"[\w-]+")
 
 
+class Sheet(Protocol):
+    """Another file that a node of the document stands for: it knows where its own nodes are."""
+
+    @property
+    def file(self) -> str: ...
+    @property
+    def lines(self) -> list[str]: ...
+    @property
+    def problems(self) -> tuple[Problem, ...]: ...
+    def spot(self, path: Path, *, on: Literal["key", "value"] = "value") -> Spot: ...
+
+
 class Complaints:
     """Every problem of one document, in the order found; `sorted` gives errors by line, then warnings by line."""
 
     def __init__(self, document: Document) -> None:
         self._document = document
+        self._sheets: dict[Path, Sheet] = {}
         self._problems: dict[Hashable, Problem] = dict(enumerate(document.problems))
         self.spoilt = {_entry_of(path) for path in document.lost}
         self._errors = len(document.problems)
@@ -33,6 +46,27 @@ class Complaints:
 
     def __len__(self) -> int:
         return len(self._problems)
+
+    def take(self, path: Path, sheet: Sheet) -> None:
+        """Take over the problems of the file that the node at `path` names; what is below it stands in that file.
+
+        Raises:
+            ManifestError: these are as many errors as anybody can want to read.
+        """
+        self._sheets[path] = sheet
+        if sheet.problems:
+            self.spoilt.add(_entry_of(path))
+        for problem in sheet.problems:
+            if problem not in self._problems:
+                self._problems[problem] = problem
+                self._errors += 1
+        if self._errors >= MAX_PROBLEMS:
+            raise self.too_many()
+
+    def _home(self, path: Path) -> tuple[Document | Sheet, Path]:
+        """Return the file in which a node stands, and its path there."""
+        sheet = self._sheets.get(path[:3]) if len(path) > 3 else None
+        return (self._document, path) if sheet is None else (sheet, path[3:])
 
     def line(self, path: Path) -> int:
         return self._document.place(path)[0]
@@ -65,7 +99,8 @@ class Complaints:
         """
         if severity == "error":
             self.spoilt.add(_entry_of(path))
-        mark = (message if once is None else once, path, code)
+        home, inner = self._home(path)
+        mark = (message if once is None else once, home.file, inner, code)
         if mark not in self._problems:
             if severity == "error":
                 self._errors += 1
@@ -73,10 +108,10 @@ class Complaints:
                 self._warnings += 1
                 if self._warnings > MAX_PROBLEMS:
                     return
-            line, column, end = self._span(path, on, word)
-            message = self._as_read(message, line, column, end)
+            line, column, end = _span(home, inner, on, word)
+            message = _as_read(home.lines, message, line, column, end)
             self._problems[mark] = problem_at(
-                self._document, line, column, end, path=path, message=message, code=code, severity=severity
+                home, line, column, end, path=inner, message=message, code=code, severity=severity
             )
             if self._errors >= MAX_PROBLEMS:
                 raise self.too_many()
@@ -85,41 +120,45 @@ class Complaints:
         """Return what says all problems found so far, and that the rest was not looked at."""
         return ManifestError((*self.sorted(), too_many(self._document.file)))
 
-    def _span(self, path: Path, on: Literal["key", "value"], word: str) -> tuple[int, int, int]:
-        """Return the line of a node, the column where it begins, and the one after its last on that line."""
-        spot = self._document.spot(path, on=on)
-        lines = self._document.lines
-        if not 0 < spot.line <= len(lines):
-            return spot.line, spot.column, 0
-        start = spot.column - 1
-        around = spot.around
-        flow = around is not None and is_flow(lines[around[0] - 1], around[1] - 1)
-        end = node_end(lines[spot.line - 1], start, flow=flow, whole=spot.whole)
-        if word and (found := find_in_template(lines, spot.line, start, end, word)):
-            return found[0], found[1] + 1, found[2] + 1
-        return spot.line, spot.column, end + 1
-
-    def _as_read(self, message: str, line: int, column: int, end: int) -> str:
-        """Say how a number was written where a message shows it otherwise: `0x10 is read as 16, and 16 is not text`."""
-        found = _NUMBER.match(message)
-        raw = self._document.lines[line - 1][column - 1 : end - 1] if found and end and end - column <= _SHOWN else ""
-        try:
-            same = found is not None and raw != found[1] and raw != "" and show(plain(raw)) == found[1]
-        except ScalarError:
-            same = False
-        return f"{raw} is read as {found[1]}, and {message}" if found and same else message
-
     def sorted(self) -> tuple[Problem, ...]:
         """Return the problems; the warnings beyond the thousandth are counted only."""
 
-        def order(problem: Problem) -> tuple[bool, int, int, str]:
-            return (problem.severity == "warning", problem.line, problem.column, problem.message)
+        def order(problem: Problem) -> tuple[bool, bool, str, int, int, str]:
+            elsewhere = problem.file != self._document.file
+            place = (elsewhere, problem.file, problem.line, problem.column)
+            return (problem.severity == "warning", *place, problem.message)
 
         found = tuple(sorted(self._problems.values(), key=order))
         if self._warnings <= MAX_PROBLEMS:
             return found
         said = f"{self._warnings - MAX_PROBLEMS:,} more warnings are not shown"
         return (*found, _of_file(self._document.file, said, "more", severity="warning"))
+
+
+def _span(home: Document | Sheet, path: Path, on: Literal["key", "value"], word: str) -> tuple[int, int, int]:
+    """Return the line of a node, the column where it begins, and the one after its last on that line."""
+    spot = home.spot(path, on=on)
+    lines = home.lines
+    if not 0 < spot.line <= len(lines):
+        return spot.line, spot.column, 0
+    start = spot.column - 1
+    around = spot.around
+    flow = around is not None and is_flow(lines[around[0] - 1], around[1] - 1)
+    end = node_end(lines[spot.line - 1], start, flow=flow, whole=spot.whole)
+    if word and (found := find_in_template(lines, spot.line, start, end, word)):
+        return found[0], found[1] + 1, found[2] + 1
+    return spot.line, spot.column, end + 1
+
+
+def _as_read(lines: list[str], message: str, line: int, column: int, end: int) -> str:
+    """Say how a number was written where a message shows it otherwise: `0x10 is read as 16, and 16 is not text`."""
+    found = _NUMBER.match(message)
+    raw = lines[line - 1][column - 1 : end - 1] if found and end and end - column <= _SHOWN else ""
+    try:
+        same = found is not None and raw != found[1] and raw != "" and show(plain(raw)) == found[1]
+    except ScalarError:
+        same = False
+    return f"{raw} is read as {found[1]}, and {message}" if found and same else message
 
 
 def _entry_of(path: Path) -> int | None:
@@ -148,7 +187,7 @@ class Source:
 
 
 def problem_at(
-    source: Source | Document,
+    source: Source | Document | Sheet,
     line: int,
     column: int,
     end: int = 0,

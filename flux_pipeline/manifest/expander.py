@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from flux_pipeline.ledger.keys import Json, Render
 from flux_pipeline.manifest import paths
-from flux_pipeline.manifest.cell import Axes, Cell
-from flux_pipeline.manifest.check import Checked, Draft
+from flux_pipeline.manifest.cell import NO_ROW, Axes, Cell
 from flux_pipeline.manifest.complaints import Complaints, show
 from flux_pipeline.manifest.derive import Derivations
 from flux_pipeline.manifest.document import Path
-from flux_pipeline.manifest.matrix import Combination, Spread, combinations
-from flux_pipeline.manifest.routes import MAX_FAILURES, Routes
-from flux_pipeline.manifest.template_filters import TemplateFault
+from flux_pipeline.manifest.draft import Checked, Draft
+from flux_pipeline.manifest.exclude import Exclude, Filter
+from flux_pipeline.manifest.matrix import Combination, Row, Spread, combinations
+from flux_pipeline.manifest.prompt import Template
+from flux_pipeline.manifest.prompts import Prompts
+from flux_pipeline.manifest.routes import Routes
 
 
 @dataclass(slots=True)
@@ -29,6 +30,38 @@ class _Pair:
     more: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What the program decided for an entry that says nothing of it."""
+
+    entry: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.entry}: {self.message}"
+
+
+class _Shape:
+    """Cells of one entry that have the same axes: those of the product, or those of one `include`."""
+
+    def __init__(
+        self, draft: Draft, axes: tuple[Spread, ...], output: Template | None, complaints: Complaints, path: Path
+    ) -> None:
+        self.axes = axes
+        self.path = path
+        self.names = tuple(axis.name for axis in axes)
+        self.setting = [index for index, axis in enumerate(axes) if any(choice.updates for choice in axis.choices)]
+        self.prompts = Prompts(draft, axes, complaints)
+        self.routes = Routes(draft, axes, output, complaints)
+        self.ids: _Ids | None = None
+        self.idle = False
+        self.keeps: Callable[[Combination], bool] | None = None
+
+    def combinations(self, row: Row | None) -> Iterator[Combination]:
+        made = combinations(self.axes, row)
+        return made if self.keeps is None else filter(self.keeps, made)
+
+
 class Expander:
     """Makes cells entry by entry, remembering what must not happen twice."""
 
@@ -39,6 +72,7 @@ class Expander:
         self._model = model
         self._schema = checked.target.schema
         self._known = checked.target.known
+        self._sizes = checked.sizes
         self._output = checked.output
         self._complaints = complaints
         self._place = place
@@ -47,44 +81,103 @@ class Expander:
         self._clashes: dict[Path, _Pair] = {}
         self._shared: dict[int, _Pair] = {}
         self._derivations: list[Derivations] = []
+        self._notes: list[Note] = []
 
     def cells(self, draft: Draft) -> Iterator[Cell]:
         """Yield the cells of one entry; those that cannot be paid for are checked as far as possible and left out."""
+        for axis in draft.axes:
+            axis.settle()
         axes = tuple(axis for axis in draft.axes if axis.choices)
-        names = tuple(axis.name for axis in axes)
-        prefix = f"{draft.id}/" if axes else draft.id
-        setting = [index for index, axis in enumerate(axes) if any(choice.updates for choice in axis.choices)]
-        prompts = _Prompts(draft, axes, self._complaints)
-        routes = Routes(draft, axes, self._output, self._complaints)
-        derivations = Derivations(draft.derive, self._complaints)
-        if draft.derive and not draft.twin:
+        rows: Sequence[Row] = draft.rows.choices if draft.rows is not None else ()
+        sieve = Filter(self._sound(draft, axes), axes, rows, self._sizes, self._complaints) if draft.excludes else None
+        shapes = self._shapes(draft, axes, sieve)
+        derivations = Derivations(draft.derive, self._complaints) if draft.derive else None
+        if derivations is not None and not draft.twin:
             self._derivations.append(derivations)
+        unseeded = seeded = 0
+        for row in rows or (None,):
+            for shape in shapes:
+                made = 0
+                for made, cell in enumerate(self._made(draft, shape, row, derivations), 1):  # noqa: B007 -- the last one counts them
+                    yield cell
+                if "seed" in shape.names or (row is not None and "seed" in row.updates):
+                    seeded += made
+                else:
+                    unseeded += made
+        if sieve is not None:
+            sieve.finish()
+            if not sieve.kept and not draft.includes:
+                said = "everything is excluded and nothing included: no cell is left"
+                self._complaints.add(("entries", draft.index, "matrix", "exclude"), said, "empty", on="key")
+        self._note_seeds(draft, seeded, unseeded)
+
+    def _shapes(self, draft: Draft, axes: tuple[Spread, ...], sieve: Filter | None) -> list[_Shape]:
+        """Return the product, if there is one, and then the extra cells."""
+        shapes: list[_Shape] = []
         idle = self._idle(draft, axes)
-        ids = _Ids(self._complaints, draft) if any("," in c.text for axis in axes for c in axis.choices) else None
+        if draft.product:
+            product = _Shape(draft, axes, self._output, self._complaints, ("entries", draft.index, "matrix"))
+            product.keeps = None if sieve is None else sieve.keeps
+            product.idle = idle
+            shapes.append(product)
+        shapes += [
+            _Shape(draft, include.axes, self._output, self._complaints, include.path)
+            for include in draft.includes
+            if include.ready
+        ]
+        choices = [choice for shape in shapes for axis in shape.axes for choice in axis.choices]
+        rows = draft.rows.choices if draft.rows is not None else ()
+        if draft.includes or any("," in choice.part for choice in (*choices, *rows)):
+            ids = _Ids(self._complaints)
+            for shape in shapes:
+                shape.ids = ids
+        return shapes
+
+    @staticmethod
+    def _sound(draft: Draft, axes: tuple[Spread, ...]) -> list[Exclude]:
+        """Return the excludes that speak only of axes without a wrong value: others might match what is missing."""
+        whole = {axis.name for axis in axes if len(axis.choices) == axis.written}
+        known = whole | (draft.rows.fields if draft.rows is not None else frozenset())
+        return [exclude for exclude in draft.excludes if exclude.wanted.keys() <= known]
+
+    def _made(self, draft: Draft, shape: _Shape, row: Row | None, derivations: Derivations | None) -> Iterator[Cell]:
+        names, setting, ids = shape.names, shape.setting, shape.ids
+        width = len(names)
+        prefix = f"{draft.id}/" if names or row is not None else draft.id
+        base: Mapping[str, Any] = {**draft.params, **row.updates} if row is not None else draft.params
+        fields = row.value if row is not None else NO_ROW
         asks = "prompt" in self._schema.properties
-        for combination in combinations(axes):
+        prompt_of, path_of, idle, whole = shape.prompts.of, shape.routes.of, shape.idle, row is None
+        for combination in shape.combinations(row):
             cell = prefix + ",".join([choice.part for choice in combination])
-            if ids is not None:
-                ids.check(cell)
-            params = dict(draft.params)
+            if ids is not None and not ids.free(cell, shape.path):
+                continue
+            params = dict(base)
             for index in setting:
                 params.update(combination[index].updates)
-            prompt = prompts.of(combination, cell)
+            prompt = prompt_of(combination, cell)
             if asks:
                 params["prompt"] = prompt or ""
             render = self._render(draft, params, cell, idle=idle) if prompt is not None else None
-            path = routes.of(combination, params, render, cell)
+            path = path_of(combination, params, render, cell)
             if path is not None:
                 path = self._placed(path, draft, cell)
-            derived = derivations.of(path, params, cell) if draft.derive and path is not None else ()
+            derived = derivations.of(path, params, cell) if derivations is not None and path is not None else ()
             if render is not None and path is not None:
-                values = tuple([choice.value for choice in combination])
-                made = Cell(cell, draft.id, Axes(names, values), path, render, derived)
+                values = tuple([choice.value for choice in (combination if whole else combination[:width])])
+                made = Cell(cell, draft.id, Axes(names, values), path, render, derived, fields)
                 self._firsts.setdefault(render.key, made)
                 yield made
 
-    def finish(self) -> None:
-        """Say what can only be said when every cell is there."""
+    def _note_seeds(self, draft: Draft, seeded: int, unseeded: int) -> None:
+        """Say when cells have the model's default for want of a seed of their own."""
+        if unseeded and not draft.seeded and "seed" in self._schema.defaults:
+            where = f" for {unseeded:,} of {seeded + unseeded:,} cells" if seeded else ""
+            default = show(self._schema.defaults["seed"])
+            self._notes.append(Note(draft.id, f"no seed given{where}; the model's default {default} is sent"))
+
+    def finish(self) -> tuple[Note, ...]:
+        """Say what can only be said when every cell is there; return what was decided where the manifest is silent."""
         for derivations in self._derivations:
             derivations.claim(self._claims)
         for folder, one, other in self._claims.swallowed():
@@ -102,6 +195,7 @@ class Expander:
                 more = f", and {pair.more:,} more like them" if pair.more else ""
                 said = f"{pair.second} asks for the same picture as {pair.first}{more}: paid once, saved twice"
                 self._complaints.add(("entries", index), said, "shared-render", severity="warning")
+        return tuple(self._notes)
 
     def _render(self, draft: Draft, params: dict[str, Json], cell: str, *, idle: bool) -> Render | None:
         if not self._known:
@@ -157,72 +251,19 @@ def _note(pairs: dict[Any, _Pair], place: Any, what: str, first: str, second: st
 
 
 class _Ids:
-    """Refuses two cells of one id: possible only where values hold a comma."""
+    """Refuses two cells of one id: possible only where values hold a comma, and where there are extra cells."""
 
-    def __init__(self, complaints: Complaints, draft: Draft) -> None:
+    def __init__(self, complaints: Complaints) -> None:
         self._complaints = complaints
-        self._path: Path = ("entries", draft.index, "matrix")
         self._seen: set[str] = set()
 
-    def check(self, cell: str) -> None:
+    def free(self, cell: str, path: Path) -> bool:
+        """Take an id; complain when another cell has it."""
         name = paths.fold(cell)
         if name in self._seen:
-            self._complaints.add(
-                self._path, f"two cells have the id {cell}; take the commas out", "id-clash", once="id"
-            )
+            extra = "include" in path
+            hint = "an extra cell has to differ from all others" if extra else "take the commas out"
+            self._complaints.add(path, f"two cells have the id {cell}; {hint}", "id-clash", once="id")
+            return False
         self._seen.add(name)
-
-
-def _picker(axes: tuple[Spread, ...], used: frozenset[str]) -> Callable[[Combination], Any] | None:
-    """Return what tells apart the combinations that matter to a template, None when every one does."""
-    where = [index for index, axis in enumerate(axes) if axis.name in used]
-    if len(where) == len(axes):
-        return None
-    return operator.itemgetter(*where) if where else lambda _: None
-
-
-class _Prompts:
-    """The prompt of each cell, filled in once per distinct choice of the axes that it uses."""
-
-    def __init__(self, draft: Draft, axes: tuple[Spread, ...], complaints: Complaints) -> None:
-        self._draft = draft
-        self._axes = axes
-        self._complaints = complaints
-        self._source = next((index for index, axis in enumerate(axes) if axis.name == "prompt"), None)
-        used = draft.used | {"prompt"} if self._source is not None else draft.used
-        self._pick = _picker(axes, used)
-        self._known: dict[Any, str | None] = {}
-        self._failures = 0
-        # Only what may be written: there may be thousands of variables, and this is copied for every prompt.
-        self._fixed = {name: value for name, value in draft.values.items() if name in draft.used}
-
-    def of(self, combination: Combination, cell: str) -> str | None:
-        """Return the prompt, "" for a model that takes none, None when there is no usable one."""
-        if not self._draft.ready or self._failures >= MAX_FAILURES:
-            return None
-        if self._pick is None:
-            return self._filled(combination, cell)
-        choice = self._pick(combination)
-        if choice not in self._known:
-            self._known[choice] = self._filled(combination, cell)
-        return self._known[choice]
-
-    def _filled(self, combination: Combination, cell: str) -> str | None:
-        draft = self._draft
-        text, path = draft.prompt, draft.prompt_path
-        if self._source is not None:
-            text, path = combination[self._source].template, combination[self._source].path
-        if text is None:
-            return ""
-        values = {**self._fixed, **{a.name: c.value for a, c in zip(self._axes, combination, strict=True)}}
-        try:
-            prompt = text.render(values).strip()  # servers trim, and the key must not depend on whether they do
-        except TemplateFault as fault:
-            self._failures += 1
-            self._complaints.add(path, f"{fault} (in {cell})", "template", once=("fill", str(fault)), word=fault.word)
-            self._complaints.spoilt.add(draft.index)
-            return None
-        if not prompt:
-            self._complaints.add(path, f"the prompt is empty (in {cell})", "empty", once="empty")
-            return None
-        return prompt
+        return True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from flux_pipeline.ledger.keys import Json
 from flux_pipeline.manifest.settings import RunSettings
@@ -14,15 +14,18 @@ DEFAULT_MAX_CELLS = 10_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Axis:
-    """A named list of values, in the order written."""
+    """A named list of values, in the order written; as written where it is a `range` or a `count`."""
 
     name: str
-    values: tuple[Json, ...]
+    values: tuple[Json, ...] | Mapping[str, Json]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """A prompt template and a matrix. `prompt` is None where the prompt comes from an axis or from `params`."""
+    """A prompt template and a matrix. `prompt` is None where the prompt comes from an axis, a row or `params`.
+
+    `foreach` is the path of a file, or the rows themselves, or None.
+    """
 
     id: str
     prompt: str | None
@@ -30,6 +33,9 @@ class Entry:
     params: Mapping[str, Json]
     matrix: tuple[Axis, ...]
     run: RunSettings
+    foreach: str | tuple[Mapping[str, Json], ...] | None = None
+    exclude: tuple[Mapping[str, Json], ...] = ()
+    include: tuple[Mapping[str, Json], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,3 +50,4 @@ class Manifest:
     output: str | None
     run: RunSettings
     entries: tuple[Entry, ...]
+    presets: Mapping[str, str] = field(default_factory=dict)

@@ -8,10 +8,10 @@ from typing import Any, Final
 
 from flux_pipeline.ledger.keys import Render
 from flux_pipeline.manifest import paths
-from flux_pipeline.manifest.check import Draft
 from flux_pipeline.manifest.complaints import Complaints, show
 from flux_pipeline.manifest.document import Path
-from flux_pipeline.manifest.matrix import Combination, Spread
+from flux_pipeline.manifest.draft import Draft
+from flux_pipeline.manifest.matrix import Choice, Combination, Row, Spread
 from flux_pipeline.manifest.prompt import SlashFault, Template
 from flux_pipeline.manifest.template_filters import TemplateFault
 
@@ -32,6 +32,7 @@ class Routes:
         used = output.variables if output else frozenset(axis.name for axis in axes)
         self._fixed = {name: value for name, value in draft.values.items() if name in used}
         self._where = [(index, axis.name) for index, axis in enumerate(axes) if axis.name in used]
+        self._row_used = draft.rows is not None and (output is None or bool(draft.rows.names & used))
         self._facts = used & {"width", "height", "seed"} if output else frozenset()
         self._keyed = output is not None and "key" in used
 
@@ -46,8 +47,9 @@ class Routes:
             path = f"{_FOLDER}/{self._draft.id}/{name}.{extension}"
             slash = next((c for c in combination if "/" in c.text or "\\" in c.text), None)
             if slash is not None:
-                said = f'{show(slash.value)} has a "/" that would make a folder; write output: with {{{{ … | slug }}}}'
-                self._complaints.add(slash.path, said, "path-slash")
+                where, value = _within(slash, "/" if "/" in slash.text else "\\")
+                said = f'{show(value)} has a "/" that would make a folder; write output: with {{{{ … | slug }}}}'
+                self._complaints.add(where, said, "path-slash")
                 return None
         else:
             facts = {name: params[name] for name in self._facts if name in params}
@@ -63,13 +65,20 @@ class Routes:
         for fault in (*paths.faults(path), *filter(None, (paths.extension_fault(path, picture),))):
             sound = False
             where = self._blame(combination, fault)
-            self._complaints.add(where, f"{fault.message}: {show(path)} of {cell}", fault.code, once=fault.code)
+            message = fault.message
+            if self._output is None and fault.code == "path-long":
+                message = f"{message}, in an output: of your own"
+            self._complaints.add(where, f"{message}: {show(path)} of {cell}", fault.code, once=fault.code)
         if not sound:
             self._complaints.spoilt.add(self._draft.index)
         return path if sound else None
 
     def _filled(self, output: Template, combination: Combination, facts: dict[str, Any], cell: str) -> str | None:
-        values = {**self._fixed, **facts}
+        values = dict(self._fixed)
+        if self._row_used:
+            values |= combination[-1].value
+            values["row"] = combination[-1].value
+        values |= facts
         for index, name in self._where:
             values[name] = combination[index].value
         try:
@@ -90,6 +99,8 @@ class Routes:
             for index, _ in self._where:
                 if _brings(combination[index].text, fault):
                     return combination[index].path
+            if self._row_used and _brings(combination[-1].text, fault):
+                return _within(combination[-1], fault.culprit)[0]
             for name, value in self._fixed.items():
                 if name != "entry" and isinstance(value, str) and _brings(value, fault):
                     own = ("entries", self._draft.index, "vars", name)
@@ -97,6 +108,13 @@ class Routes:
         if self._output is None or ("entry" in self._fixed and self._draft.id == fault.culprit):
             return ("entries", self._draft.index, "id")
         return ("output",)
+
+
+def _within(choice: Choice, culprit: str) -> tuple[Path, Any]:
+    """Return where the value stands that holds what is wrong, and the value: a choice, or the field of a row."""
+    fields = choice.value.items() if isinstance(choice, Row) else ()
+    inside = (((*choice.path, name), value) for name, value in fields if isinstance(value, str) and culprit in value)
+    return next(inside, (choice.path, choice.value))
 
 
 def _brings(text: str, fault: paths.PathFault) -> bool:

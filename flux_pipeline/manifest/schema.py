@@ -143,6 +143,7 @@ class ModelSchema:
         self.document: Final = document
         rules: dict[str, Any] = document.get("properties", {})
         self.properties: Final = tuple(rules)
+        self.rules: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(rules)
         self.defaults: Final[Mapping[str, Any]] = MappingProxyType(
             {parameter: rule["default"] for parameter, rule in rules.items() if "default" in rule}
         )

@@ -9,7 +9,6 @@ from typing import Any, Final, Protocol
 from flux_pipeline.manifest.complaints import did_you_mean, listed, show, suggestion
 from flux_pipeline.manifest.document import LOST, Path
 from flux_pipeline.manifest.lookalikes import meant, nearest, size_meant
-from flux_pipeline.manifest.words import LATER
 
 _KINDS: Final = {
     "integer": "an integer",
@@ -60,10 +59,8 @@ def reasons(error: Verdict) -> Iterator[Reason]:
     rule = str(error.validator)
     if "propertyNames" in error.absolute_schema_path:
         name = str(error.instance)
-        later = name in LATER
-        message = f"{show(name)} is not {'known in this version' if later else _wanted(error)}"
-        code = "unknown-key" if later else "name"
-        yield Reason(path=(*path, name), message=message, code=code, value=name, on_key=True)
+        message = f"{show(name)} is not {_wanted(error)}"
+        yield Reason(path=(*path, name), message=message, code="name", value=name, on_key=True)
     elif rule == "additionalProperties":
         yield from _unknown_keys(error, path)
     elif rule == "required":
@@ -85,8 +82,6 @@ def _unknown_keys(error: Verdict, path: Path) -> Iterator[Reason]:
         hint = f"here{did_you_mean(name, known) or f'; known here: {listed(known)}'}"
         if name.isdigit() and len(name) == 3 and error.instance[name] is None:
             hint += "; if it is the end of a number, write the number without the comma"
-        if name in LATER:
-            meant, hint = None, "in this version"
         message = f"{show(name)} is not known {hint}"
         yield Reason(path=(*path, name), message=message, code="unknown-key", value=name, on_key=True, meant=meant)
 
@@ -151,6 +146,10 @@ _SENTENCES: Final[dict[str, Callable[[Any, Any, Verdict], str]]] = {
     "minItems": lambda value, least, _: (
         "is an empty list; give at least one value" if not value else f"has {len(value)} values, fewer than {least}"
     ),
+    "minProperties": lambda value, least, _: (
+        "is an empty mapping; give at least one field" if not value else f"has {len(value)} fields, fewer than {least}"
+    ),
+    "maxProperties": lambda value, most, _: f"has {listed(value)}; keep {'one' if most == 1 else most} of them",
     "maxItems": lambda value, most, _: f"has {len(value)} values, more than {most}",
 }
 _CODES: Final = {
@@ -164,5 +163,7 @@ _CODES: Final = {
     "multipleOf": "range",
     "minLength": "empty",
     "minItems": "empty",
+    "minProperties": "empty",
+    "maxProperties": "conflict",
     "pattern": "form",
 }

@@ -8,7 +8,6 @@ from flux_pipeline.manifest.complaints import Complaints
 from flux_pipeline.manifest.document import LOST, Document, Path
 from flux_pipeline.manifest.schema import MAX_REASONS, Schemas
 from flux_pipeline.manifest.schema_words import Reason
-from flux_pipeline.manifest.words import LATER
 
 
 def judge_shape(document: Document, schemas: Schemas, complaints: Complaints) -> None:
@@ -44,7 +43,7 @@ def _drop(data: dict[str, Any], base: Path, found: list[Reason], complaints: Com
         if reason.code == "required" and step in parent:
             continue  # a misspelt key already stands for it
         complaints.add(path, reason.message, reason.code, on="key" if reason.on_key else "value")
-        if reason.code == "unknown-key" and step not in LATER:
+        if reason.code == "unknown-key":
             parent.pop(step, None)
             if reason.meant is not None:
                 parent.setdefault(reason.meant, LOST)

@@ -11,11 +11,11 @@ JINJA_WORDS: Final = frozenset({
     "loop", "none", "None", "not", "or", "recursive", "self", "super", "true", "True", "varargs", "with", "without",
 })  # fmt: skip
 
-# And what `output` is told, and what later versions of the manifest will want.
-RESERVED: Final = JINJA_WORDS | {"entry", "ext", "key", "exclude", "include"}
+# What stands under `matrix` and is no axis.
+SPECIAL: Final = frozenset({"exclude", "include"})
 
-# Keys that the design knows and this version does not: refused, in words that say so.
-LATER: Final = frozenset({"foreach", "presets", "exclude", "include"})
+# And what `output` is told, and what holds the fields of a row.
+RESERVED: Final = JINJA_WORDS | SPECIAL | {"entry", "ext", "key", "row"}
 
 _WORD: Final = re.compile(r"[A-Za-z]\w*")
 

@@ -21,7 +21,7 @@ _WORDS: Final[dict[str, Any]] = {
     "false": False, "False": False, "FALSE": False,
 }  # fmt: skip
 _NUMBER_START: Final = frozenset("+-.0123456789")
-_UNWANTED: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
+UNWANTED: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
 
 
 class ScalarError(ValueError):
@@ -57,7 +57,7 @@ def checked(text: str) -> str:
     """
     if len(text) > MAX_LENGTH:
         raise ScalarError(f"{len(text):,} characters are more than the {MAX_LENGTH:,} that one text may have")
-    if not text.isprintable() and (found := _UNWANTED.search(text)):
+    if not text.isprintable() and (found := UNWANTED.search(text)):
         raise ScalarError(f"the character U+{ord(found[0]):04X} has no place in text; remove it")
     return text
 

@@ -39,15 +39,15 @@ _CONFLICT: Final = re.compile(r"^(?:<{7}|>{7})(?: |$)", re.MULTILINE)
 _UNWANTED: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff]")
 
 
-def parse(source: bytes, file: str) -> Document:
-    """Read a file's bytes.
+def parse(source: bytes, file: str, *, rows: bool = False) -> Document:
+    """Read a file's bytes: a manifest, or, with `rows`, a list, which then is the document's data.
 
     Raises:
         ManifestError: the text is not YAML of the accepted kind at all; smaller faults are the document's `problems`.
     """
     text = _decoded(source, file)
     lines = text.splitlines()
-    builder = _Builder(Source(file, lines))
+    builder = _Builder(Source(file, lines), rows=rows)
     collecting = gc.isenabled()
     gc.disable()  # nothing built here is garbage, and looking for some costs more than all the rest
     try:
@@ -125,8 +125,9 @@ class _Frame:
 
 
 class _Builder:
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, *, rows: bool) -> None:
         self.source = source
+        self._rows = rows
         self.problems: list[Problem] = []
         self.lost: list[Path] = []
         self.data: Any = None
@@ -140,7 +141,7 @@ class _Builder:
 
     def build(self, text: str) -> None:
         if not text.strip():
-            raise _Stop(0, "the file is empty; a manifest begins with version: 1", "empty")
+            raise _Stop(0, f"the file is empty; {self._what()}", "empty")
         try:
             loader = yaml.CSafeLoader(text)
             try:
@@ -151,12 +152,13 @@ class _Builder:
             found = explain(fault, self.source.lines)
             raise _Stop(found.line << COLUMNS | found.column, found.message, "syntax") from None
         if self._documents == 0:
-            raise _Stop(0, "the file holds nothing but comments; a manifest begins with version: 1", "empty")
-        if not isinstance(self.data, dict):
-            kind = "a list" if isinstance(self.data, list) else "a single value"
-            raise _Stop(
-                1 << COLUMNS | 1, f"the file is {kind}; a manifest is a mapping that begins with version: 1", "top"
-            )
+            raise _Stop(0, f"the file holds nothing but comments; {self._what()}", "empty")
+        if not isinstance(self.data, list if self._rows else dict):
+            kind = "a list" if isinstance(self.data, list) else "a mapping" if self._rows else "a single value"
+            raise _Stop(1 << COLUMNS | 1, f"the file is {kind}; {self._what('is a mapping that ')}", "top")
+
+    def _what(self, shape: str = "") -> str:
+        return "rows are a list of mappings" if self._rows else f"a manifest {shape}begins with version: 1"
 
     def _consume(self, get_event: Any) -> None:
         while (event := get_event()) is not None:

@@ -18,7 +18,7 @@ UNKNOWN = "unknown_prices"
 
 
 def expanded(cells: Iterable[Cell]) -> dict[str, Any]:
-    """Return what `expand --json` prints."""
+    """Return what `expand --json` prints; `row` is there for cells that are made for a row of data."""
     return {
         "cells": [
             {
@@ -30,13 +30,14 @@ def expanded(cells: Iterable[Cell]) -> dict[str, Any]:
                 "axes": dict(cell.axes),
                 "derived": [one.path for one in cell.derived],
             }
+            | ({"row": dict(cell.row)} if cell.row else {})
             for cell in cells
         ]
     }
 
 
-def planned(plan: Plan, saving: Saving) -> dict[str, Any]:
-    """Return what `plan --json` prints, and `plan -o` freezes."""
+def planned(plan: Plan, saving: Saving, notes: Iterable[str] = ()) -> dict[str, Any]:
+    """Return what `plan --json` prints, and `plan -o` freezes; `notes`, where there are any, say what it decided."""
     return {
         "steps": [
             {
@@ -52,7 +53,7 @@ def planned(plan: Plan, saving: Saving) -> dict[str, Any]:
         "counts": plan.counts(),
         **total("estimate_usd", plan.estimate(), plan.unpriced()),
         "derived": {"files": saving.files, "to_make": saving.to_make, "saved_usd": dollars(saving.dollars)},
-    }
+    } | ({"notes": said} if (said := list(notes)) else {})
 
 
 def ran(outcome: Outcome, origin: Mapping[str, Any], cells: int) -> dict[str, Any]:

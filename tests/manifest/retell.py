@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from shelf import beside
+
 from flux_pipeline.errors import ManifestError
 from flux_pipeline.manifest.cells import expand
 from flux_pipeline.manifest.schema import Schemas
@@ -20,12 +22,12 @@ def main() -> None:
         file for kind in ("corpus/valid", "corpus/invalid", "hostile") for file in (HERE / kind).glob("*.yaml")
     ):
         try:
-            problems = expand(file.read_bytes(), file=file.name, schemas=schemas).warnings
+            problems = expand(file.read_bytes(), file=file.name, schemas=schemas, read=beside(file)).warnings
         except ManifestError as error:
             problems = error.problems
-        beside = file.with_suffix(".txt")
-        if problems or beside.exists():
-            beside.write_text("".join(f"{one.severity} {one.code} {one}\n" for one in problems), "utf-8")
+        text = file.with_suffix(".txt")
+        if problems or text.exists():
+            text.write_text("".join(f"{one.severity} {one.code} {one}\n" for one in problems), "utf-8")
 
 
 if __name__ == "__main__":
