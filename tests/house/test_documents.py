@@ -21,7 +21,7 @@ from flux_pipeline.report import problems
 from flux_pipeline.simulator.server import Settings, Simulator, SimulatorThread
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/architecture.md")
+DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/architecture.md", "docs/manifest.md")
 TEXTS = {name: (ROOT / name).read_text() for name in DOCUMENTS}
 README, CONTRIBUTING, ARCHITECTURE = TEXTS["README.md"], TEXTS["CONTRIBUTING.md"], TEXTS["docs/architecture.md"]
 
