@@ -146,10 +146,14 @@ class Derivations:
         self._complaints = complaints
         self._known: dict[tuple[str, int, int], tuple[tuple[str, Recipe, Wanted], ...]] = {}
         self._made: list[tuple[str, str, Path]] = []
+        self._firsts: dict[str, tuple[str, Recipe, Mapping[str, Any]]] = {}  # by path: who makes it, of what
         self._clashes: dict[Path, list[str]] = {}
 
     def of(self, path: str, params: Mapping[str, Any], cell: str) -> tuple[Derived, ...]:
-        """Return what is derived of the picture at `path`, which has an extension."""
+        """Return what is derived of the picture at `path`, which has an extension.
+
+        Of pictures that differ in nothing but their format, the first one gives a file that each of them would give.
+        """
         if not self._wanted:
             return ()
         width, height = params.get("width"), params.get("height")
@@ -161,6 +165,9 @@ class Derivations:
         found = []
         for ending, recipe, one in self._known[picture]:
             derived = stem + ending
+            first, same, of = self._firsts.setdefault(derived, (cell, recipe, params))
+            if first != cell and same == recipe and _but_for_format(of) == _but_for_format(params):
+                continue
             fault = next((fault for fault in paths.faults(derived) if fault.code != "path-long"), None)
             if fault is None and len(derived.rpartition("/")[2].encode()) > _NAME:
                 fault = paths.PathFault(code="path-long", message=f"a name has {_NAME} bytes at most", culprit="")
@@ -212,6 +219,10 @@ class Derivations:
         elif known and (across > width or down > height):
             said = f"{across}x{down} is larger than the {width}x{height} of {cell}: enlarging adds no detail"
             self._complaints.add(place, said, "enlarged", once="enlarged", severity="warning")
+
+
+def _but_for_format(params: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in params.items() if name != "outputFormat"}
 
 
 def _suffix(place: Path, wanted: tuple[Wanted, ...]) -> str:

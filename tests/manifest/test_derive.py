@@ -35,6 +35,29 @@ def test_a_derived_file_stands_beside_its_picture_with_its_suffix_and_extension(
     )
 
 
+def test_pictures_that_differ_only_in_format_share_what_is_derived_of_them():
+    cells = expanded("[{format: webp, quality: 82}]", "{seed: [1, 2], format: [png, jpeg]}", place=None).cells
+    assert [[one.path for one in cell.derived] for cell in cells] == [
+        ["outputs/hero/1-png.webp"],
+        ["outputs/hero/1-jpeg.webp"],
+        ["outputs/hero/2-png.webp"],
+        ["outputs/hero/2-jpeg.webp"],
+    ]
+    text = """version: 1
+output: "outputs/{{ entry }}/{{ seed }}.{{ ext }}"
+entries:
+  - {id: a, prompt: x, matrix: {seed: [1, 2], format: [png, jpeg]}, derive: [{format: webp}]}
+"""
+    shared = expand(text.encode(), file="m.yaml", schemas=SCHEMAS)
+    assert [[one.path for one in cell.derived] for cell in shared.cells] == [
+        ["outputs/a/1.webp"],
+        [],
+        ["outputs/a/2.webp"],
+        [],
+    ]
+    assert shared.warnings == ()
+
+
 def test_without_a_format_a_derived_file_has_the_format_of_its_picture():
     cells = expanded("[{suffix: '@copy'}]", "{format: [png, jpeg]}").cells
     assert [cell.derived[0].recipe.format for cell in cells] == ["png", "jpeg"]
