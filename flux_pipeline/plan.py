@@ -93,6 +93,8 @@ def narrow(
     Raises:
         UsageError: nothing is left of a manifest that has cells.
     """
+    if not select and limit is None and shard is None:
+        return tuple(cells)
     left = [cell for cell in cells if not select or any(fnmatchcase(cell.id, glob) for glob in select)]
     if cells and not left:
         globs = " ".join(select)
@@ -124,15 +126,12 @@ def plan(
     `present` maps a path that exists to the SHA-256 of its file (empty where it is no regular file); `price` estimates
     a render.
     """
-    groups: dict[str, Cell | list[Cell]] = {}  # mostly one cell each, of which there may be a million
+    if len({cell.render.key for cell in cells}) == len(cells):  # a million of one each need no groups
+        return Plan(tuple(_planned((cell,), history, present, price) for cell in cells))
+    groups: dict[str, list[Cell]] = {}
     for cell in cells:
-        first = groups.setdefault(cell.render.key, cell)
-        if isinstance(first, list):
-            first.append(cell)
-        elif first is not cell:
-            groups[cell.render.key] = [first, cell]
-    each = (group if isinstance(group, list) else (group,) for group in groups.values())
-    return Plan(tuple([_planned(group, history, present, price) for group in each]))
+        groups.setdefault(cell.render.key, []).append(cell)
+    return Plan(tuple(_planned(group, history, present, price) for group in groups.values()))
 
 
 def _planned(cells: Sequence[Cell], history: History, present: Mapping[str, str], price: Price) -> PlannedRender:

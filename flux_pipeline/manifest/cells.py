@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from flux_pipeline.errors import ManifestError, Problem
 from flux_pipeline.manifest.bounds import bound
-from flux_pipeline.manifest.cell import Axes, Cell
+from flux_pipeline.manifest.cell import Cell, Fields
 from flux_pipeline.manifest.check import check
 from flux_pipeline.manifest.complaints import Complaints
 from flux_pipeline.manifest.document import Path
@@ -24,7 +24,7 @@ from flux_pipeline.manifest.settings import RunSettings, read_settings
 from flux_pipeline.manifest.words import SPECIAL
 from flux_pipeline.manifest.yaml_text import parse
 
-__all__ = ["Axes", "Cell", "Expansion", "Note", "expand"]
+__all__ = ["Cell", "Expansion", "Fields", "Note", "expand"]
 
 
 @dataclass(frozen=True, slots=True)

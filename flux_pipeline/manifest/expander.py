@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flux_pipeline.ledger.keys import Json, Render
+from flux_pipeline.ledger.keys import Json, Render, key_of
 from flux_pipeline.manifest import paths
-from flux_pipeline.manifest.cell import NO_ROW, Axes, Cell
+from flux_pipeline.manifest.cell import NO_ROW, Cell, Fields
 from flux_pipeline.manifest.complaints import Complaints, show
 from flux_pipeline.manifest.derive import Derivations
 from flux_pipeline.manifest.document import Path
@@ -78,6 +78,7 @@ class Expander:
         self._place = place
         self._claims = paths.Claims()
         self._firsts: dict[str, Cell] = {}  # by key: the first cell that asks for a render
+        self._names: dict[tuple[str, ...], tuple[str, ...]] = {}  # of parameters, each once
         self._clashes: dict[Path, _Pair] = {}
         self._shared: dict[int, _Pair] = {}
         self._derivations: list[Derivations] = []
@@ -164,8 +165,8 @@ class Expander:
                 path = self._placed(path, draft, cell)
             derived = derivations.of(path, params, cell) if derivations is not None and path is not None else ()
             if render is not None and path is not None:
-                values = tuple([choice.value for choice in (combination if whole else combination[:width])])
-                made = Cell(cell, draft.id, Axes(names, values), path, render, derived, fields)
+                values = [choice.value for choice in (combination if whole else combination[:width])]
+                made = Cell(cell, draft.id, Fields(names, values), path, render, derived, fields)
                 self._firsts.setdefault(render.key, made)
                 yield made
 
@@ -203,12 +204,14 @@ class Expander:
         if not self._schema.is_valid(params):
             self._explain(draft, params, cell)
             return None
-        render = Render.of(self._model, params)
-        first = self._firsts.get(render.key)
+        key = key_of(self._model, params)
+        first = self._firsts.get(key)
         if first is None:
-            return render
+            names = tuple(params)
+            fields = Fields(self._names.setdefault(names, names), params.values())
+            return Render(model=self._model, params=fields, key=key)
         if not (idle and first.entry == draft.id):
-            _note(self._shared, draft.index, render.key, first.id, cell)
+            _note(self._shared, draft.index, key, first.id, cell)
         return first.render
 
     def _explain(self, draft: Draft, params: Mapping[str, Any], cell: str) -> None:

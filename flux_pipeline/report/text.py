@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
+from functools import lru_cache
 
 from flux_pipeline.derivation import Saving
 from flux_pipeline.ledger.history import History
@@ -28,9 +29,10 @@ _NEXT = {
 
 def plain(text: str) -> str:
     """Return a text without characters that a terminal would act on."""
-    return _CONTROL.sub(" ", text)
+    return text if text.isprintable() else _CONTROL.sub(" ", text)
 
 
+@lru_cache(maxsize=256)
 def money(amount: Decimal | None) -> str:
     """Return dollars as people write them; unknown is said, never shown as nothing."""
     if amount is None:

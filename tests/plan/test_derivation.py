@@ -10,7 +10,7 @@ from flux_pipeline.derivation import derivations, ours, paths_to_survey, saving
 from flux_pipeline.ledger.facts import DerivedFact, FileFact, Submission
 from flux_pipeline.ledger.history import fold
 from flux_pipeline.ledger.keys import Render
-from flux_pipeline.manifest.cell import Axes, Cell
+from flux_pipeline.manifest.cell import Fields, Cell
 from flux_pipeline.manifest.derive import Derived, Recipe
 
 HALF = Recipe(format="png", width=32)
@@ -20,10 +20,10 @@ MASTER, MADE = "outputs/a.png", "outputs/a@half.png"
 def cell(name="a", seed=1, recipes=(HALF,)):
     render = Render.of("m/m", {"seed": seed, "width": 64, "height": 64})
     derived = tuple(Derived(f"outputs/{name}@{number}.png", one) for number, one in enumerate(recipes))
-    return Cell(name, "e", Axes((), ()), f"outputs/{name}.png", render, derived)
+    return Cell(name, "e", Fields((), ()), f"outputs/{name}.png", render, derived)
 
 
-CELL = Cell("a", "e", Axes((), ()), MASTER, cell().render, (Derived(MADE, HALF),))
+CELL = Cell("a", "e", Fields((), ()), MASTER, cell().render, (Derived(MADE, HALF),))
 
 
 def picture(sha256="p"):
@@ -88,7 +88,7 @@ def test_a_file_that_several_cells_want_is_made_once():
 
 
 def test_only_cells_that_want_something_derived_are_looked_at():
-    bare = Cell("b", "e", Axes((), ()), "outputs/b.png", cell("b", 2).render)
+    bare = Cell("b", "e", Fields((), ()), "outputs/b.png", cell("b", 2).render)
     assert paths_to_survey([CELL, bare]) == {MASTER, MADE}
     assert derivations([bare], fold([]), {}) == ()
 

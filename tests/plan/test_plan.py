@@ -11,7 +11,7 @@ from flux_pipeline.errors import UsageError
 from flux_pipeline.ledger.facts import FileFact, Refused, Settled, Submission
 from flux_pipeline.ledger.history import fold
 from flux_pipeline.ledger.keys import Render
-from flux_pipeline.manifest.cell import Axes, Cell
+from flux_pipeline.manifest.cell import Fields, Cell
 from flux_pipeline.plan import Step, narrow, paths_to_survey, plan
 
 MODEL = "black-forest-labs/flux-2-pro-t2i"
@@ -21,7 +21,7 @@ FINISHED = Settled(state="finished", pexit="0", cost=Decimal("0.03"), at="2026-1
 def cell(name="hero/seed=1", path=None, seed=1):
     render = Render.of(MODEL, {"prompt": "A teal bottle", "seed": seed})
     entry, _, axes = name.partition("/")
-    return Cell(name, entry, Axes(("seed",), (axes,)), path or f"outputs/{name}.png", render)
+    return Cell(name, entry, Fields(("seed",), (axes,)), path or f"outputs/{name}.png", render)
 
 
 def picture(letter="a"):
