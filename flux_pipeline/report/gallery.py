@@ -1,0 +1,215 @@
+"""The pictures of a plan as one value: what a page, a review or a comparison of pictures shows. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from flux_pipeline.errors import UsageError
+from flux_pipeline.ledger.facts import FileFact
+from flux_pipeline.ledger.history import History
+from flux_pipeline.ledger.keys import Json
+from flux_pipeline.manifest.cells import Cell
+from flux_pipeline.manifest.complaints import did_you_mean
+from flux_pipeline.plan import Plan, PlannedRender
+from flux_pipeline.report.state import STATES, state_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """A recorded picture that is on disk, at a path below the output root."""
+
+    path: str
+    sha256: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """One cell, as it is shown.
+
+    `name` is the cell's id, or the manifest and the id where two manifests have the same one: no other card has it.
+    `axes` and `parameters` (without the prompt) are texts by name. `cost` is what the render did cost, in dollars, and
+    `estimate` what it is expected to cost; None is unknown. `sharing` is how many cells of the plan have this render: it is
+    paid for once. `state` is one of `report.state.STATES`; `reason` says why the picture is not at `path`, and is empty
+    where it is. `picture` is None where there is none on disk.
+    """
+
+    name: str
+    id: str
+    manifest: str
+    entry: str
+    axes: Mapping[str, str]
+    model: str
+    prompt: str
+    parameters: Mapping[str, str]
+    seed: str | None
+    size: str | None
+    key: str
+    task: str | None
+    cost: Decimal | None
+    estimate: Decimal | None
+    sharing: int
+    state: str
+    reason: str
+    path: str
+    picture: Picture | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """The cards of one entry, in the manifest's order. `varying` are the axes in which they differ."""
+
+    manifest: str
+    entry: str
+    cards: tuple[Card, ...]
+    varying: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Album:
+    """Everything that a page shows. `rows` and `columns` are the axes that it begins with, empty for a plain grid."""
+
+    manifests: tuple[str, ...]
+    simulated: bool
+    sections: tuple[Section, ...]
+    rows: str = ""
+    columns: str = ""
+
+    @property
+    def cards(self) -> tuple[Card, ...]:
+        return tuple(card for section in self.sections for card in section.cards)
+
+    @property
+    def pictures(self) -> int:
+        return sum(card.picture is not None for card in self.cards)
+
+    @property
+    def spent(self) -> tuple[Decimal, int]:
+        """Return the dollars that the renders shown have cost, and how many pictures have an unknown cost."""
+        renders = {card.key: card for card in self.cards if card.state in ("saved", "paid")}
+        known = [card.cost for card in renders.values() if card.cost is not None]
+        return sum(known, Decimal(0)), len(renders) - len(known)
+
+    def counts(self) -> dict[str, int]:
+        """Return how many cells are in each state, without the states in which none is."""
+        counted = Counter(card.state for card in self.cards)
+        return {state: counted[state] for state in STATES if counted[state]}
+
+    def axes(self) -> dict[str, tuple[str, ...]]:
+        """Return the values of every axis, in the order in which they first occur."""
+        found: dict[str, dict[str, None]] = {}
+        for card in self.cards:
+            for name, value in card.axes.items():
+                found.setdefault(name, {})[value] = None
+        return {name: tuple(values) for name, values in found.items()}
+
+
+def album(
+    parts: Sequence[tuple[str, Sequence[Cell]]],
+    plan: Plan,
+    history: History,
+    *,
+    simulated: bool = False,
+    rows: str = "",
+    columns: str = "",
+) -> Album:
+    """Put together what a page shows; `parts` are the manifests by name, each with the cells to show.
+
+    Raises:
+        UsageError: `rows` or `columns` is no axis of these cells.
+    """
+    planned = {one.key: one for one in plan.renders}
+    facts = {one.key: _facts(one, history) for one in plan.renders}
+    twice = {name for name, count in Counter(cell.id for _, cells in parts for cell in cells).items() if count > 1}
+    sections: dict[tuple[str, str], list[Card]] = {}
+    for manifest, cells in parts:
+        for cell in cells:
+            name = f"{manifest}: {cell.id}" if cell.id in twice else cell.id
+            card = _card(cell, name, manifest, planned[cell.key], facts[cell.key])
+            sections.setdefault((manifest, cell.entry), []).append(card)
+    made = Album(
+        manifests=tuple(manifest for manifest, _ in parts),
+        simulated=simulated,
+        sections=tuple(_section(*of, tuple(cards)) for of, cards in sections.items()),
+        rows=rows,
+        columns=columns,
+    )
+    _known(made, rows=rows, cols=columns)
+    return made
+
+
+def text_of(value: Json) -> str:
+    """Return a value as people read it: text as it is, anything else as JSON, whose numbers no browser rounds."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _known(made: Album, **chosen: str) -> None:
+    axes = made.axes()
+    for flag, name in chosen.items():
+        if name and name not in axes:
+            there = f"the axes are {', '.join(axes)}" if axes else "nothing shown has an axis"
+            raise UsageError(f"--{flag} {name}: no entry has this axis; {there}{did_you_mean(name, axes)}")
+
+
+def _section(manifest: str, entry: str, cards: tuple[Card, ...]) -> Section:
+    names = dict.fromkeys(name for card in cards for name in card.axes)
+    varying = tuple(name for name in names if len({card.axes.get(name) for card in cards}) > 1)
+    return Section(manifest=manifest, entry=entry, cards=cards, varying=varying)
+
+
+def _facts(one: PlannedRender, history: History) -> dict[str, FileFact]:
+    """Return the recorded pictures of a render by path; a path that is said to hold one and does not is left out."""
+    if one.source is None:
+        return {}
+    recorded = {path: fact for submission in history.of(one.key) for path, fact in submission.files.items()}
+    there = [path for path in one.paths if path not in one.missing]
+    return {path: recorded.get(path, one.source[1]) for path in there} | {one.source[0]: one.source[1]}
+
+
+def _card(cell: Cell, name: str, manifest: str, one: PlannedRender, facts: Mapping[str, FileFact]) -> Card:
+    there = cell.path not in one.missing
+    where = cell.path if there else one.source[0] if one.source else ""
+    fact = facts.get(where)
+    parameters = {key: text_of(value) for key, value in cell.params.items() if key != "prompt"}
+    settled = one.submission.settled if one.submission else None
+    return Card(
+        name=name,
+        id=cell.id,
+        manifest=manifest,
+        entry=cell.entry,
+        axes=dict(_texts(cell.axes)),
+        model=cell.model,
+        prompt=text_of(cell.params.get("prompt", "")),
+        parameters=parameters,
+        seed=parameters.get("seed"),
+        size=_size(parameters, fact),
+        key=cell.key,
+        task=one.task,
+        cost=settled.cost if settled else None,
+        estimate=one.estimate,
+        sharing=len(one.cells),
+        state=state_of(one),
+        reason="" if there else one.reason,
+        path=cell.path,
+        picture=fact and Picture(path=where, sha256=fact.sha256, width=fact.width, height=fact.height),
+    )
+
+
+def _texts(axes: Mapping[str, Json]) -> Iterable[tuple[str, str]]:
+    """Yield every axis as text; zipped values as an axis for each of their parts, named as in a template."""
+    for name, value in axes.items():
+        if isinstance(value, Mapping):
+            yield from ((f"{name}.{inner}", text) for inner, text in _texts(value))
+        else:
+            yield name, text_of(value)
+
+
+def _size(parameters: Mapping[str, str], fact: FileFact | None) -> str | None:
+    if "width" in parameters and "height" in parameters:
+        return f"{parameters['width']}x{parameters['height']}"
+    return f"{fact.width}x{fact.height}" if fact else None

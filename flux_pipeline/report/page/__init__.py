@@ -1,0 +1,235 @@
+"""An album as one HTML page: its cards as plain HTML, its data as JSON, and a program that knows how to arrange them.
+
+The page loads nothing: its style and its program are in it, named by their hashes in its content policy, and whatever else
+a text in it may say cannot run. Without JavaScript it is a grid of pictures that are links to the files.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import PurePath
+from typing import Any, Final
+
+from flux_pipeline.report.gallery import Album, Card, Section
+from flux_pipeline.report.markup import Html, element, script_data
+from flux_pipeline.report.text import money, plain
+
+MARK: Final = '<!doctype html>\n<html lang="en" data-flux-pipeline="gallery">'
+# The program's parts, in the order in which they stand in the page: each uses only what is before it.
+_PROGRAM: Final = ("album.js", "view.js", "grid.js", "controls.js", "large.js", "compare.js", "start.js")
+_ALT: Final = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Thumbnail:
+    """A small picture: where a page finds it, and its size in pixels."""
+
+    source: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class NoThumbnail:
+    """Why there is none; reads on from the file's name."""
+
+    reason: str
+
+
+Thumbnails = Mapping[str, Thumbnail | NoThumbnail]
+
+
+def page(album: Album, thumbnails: Thumbnails, link: Callable[[str], str]) -> str:
+    """Return the page; `thumbnails` are by SHA-256, and `link` makes the address of a picture's path."""
+    style, program = _asset("page.css"), _program()
+    embedded = any(one.source.startswith("data:") for one in thumbnails.values() if isinstance(one, Thumbnail))
+    title = f"Gallery of {', '.join(PurePath(manifest).name for manifest in album.manifests)}"
+    numbers = {id(card): number for number, card in enumerate(album.cards)}
+    sections = [_section(one, at, numbers, thumbnails, link) for at, one in enumerate(album.sections)]
+    head = (
+        element("meta", charset="utf-8"),
+        element("meta", http_equiv="Content-Security-Policy", content=_policy(style, program, embedded=embedded)),
+        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        element("meta", name="referrer", content="no-referrer"),
+        element("meta", name="color-scheme", content="light dark"),
+        element("meta", name="generator", content="flux-pipeline"),
+        element("title", plain(title)),
+        element("style", Html(style)),
+    )
+    body = (
+        element("a", "Skip to the pictures", class_="skip", href="#pictures"),
+        element("header", element("h1", title), *_summary(album), class_="top"),
+        element("div", id="controls"),
+        element("main", *_welcome(album), *sections, id="pictures", tabindex=-1),
+        element("footer", element("p", "Made by flux-pipeline from the manifest, the lockfile and the files on disk.")),
+        element("script", script_data(data(album, link)), type="application/json", id="album"),
+        element("script", Html(program)),
+    )
+    return f"{MARK}\n<head>\n{_lines(head)}</head>\n<body>\n{_lines(body)}</body>\n</html>\n"
+
+
+def data(album: Album, link: Callable[[str], str]) -> dict[str, Any]:
+    """Return the album as the JSON that the page's program reads; docs/gallery.md says what each field is."""
+    cards = [
+        {
+            "name": card.name,
+            "id": card.id,
+            "manifest": card.manifest,
+            "entry": card.entry,
+            "axes": dict(card.axes),
+            "model": card.model,
+            "prompt": card.prompt,
+            "parameters": dict(card.parameters),
+            "seed": card.seed,
+            "size": card.size,
+            "key": card.key,
+            "task": card.task,
+            "cost_usd": None if card.cost is None else f"{card.cost:f}",
+            "cost": _cost(card),
+            "state": card.state,
+            "reason": card.reason,
+            "path": card.path,
+            "file": link(card.picture.path) if card.picture else None,
+        }
+        for card in album.cards
+    ]
+    axes = [{"name": name, "values": values} for name, values in album.axes().items()]
+    return {"gallery": 1, "rows": album.rows, "columns": album.columns, "axes": axes, "cards": cards}
+
+
+def _cost(card: Card) -> str:
+    """Say what a card's render costs, in words for people."""
+    if card.state not in ("saved", "paid"):
+        if card.state in ("failed", "cancelled"):
+            return "nothing: this is not charged" if not card.cost else money(card.cost)
+        return f"about {money(card.estimate)}" if card.estimate is not None else "unknown"
+    shared = f", once for {card.sharing} pictures" if card.sharing > 1 else ""
+    return f"{money(card.cost)}{shared}"
+
+
+def _policy(style: str, program: str, *, embedded: bool) -> str:
+    images = "img-src 'self' file: data:" if embedded else "img-src 'self' file:"
+    own = f"script-src '{_hash(program)}'; style-src '{_hash(style)}'"
+    return f"default-src 'none'; {own}; {images}; base-uri 'none'; form-action 'none'"
+
+
+def _hash(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+
+
+@cache
+def _asset(name: str) -> str:
+    return files(__package__).joinpath(name).read_text("utf-8")
+
+
+@cache
+def _program() -> str:
+    return f'"use strict";\n(() => {{\n{"".join(map(_asset, _PROGRAM))}}})();\n'
+
+
+def _lines(parts: tuple[str, ...]) -> str:
+    return "".join(f"{part}\n" for part in parts)
+
+
+def _summary(album: Album) -> Iterator[str]:
+    spent, unknown = album.spent
+    hedge = f" and {unknown} of unknown cost" if unknown else ""
+    facts = (
+        _counted(album.pictures, "picture"),
+        _counted(len(album.sections), "entry", "entries"),
+        *(f"{count} {state}" for state, count in album.counts().items() if state != "saved"),
+        f"{money(spent)} paid{hedge}" if not album.simulated else "a rehearsal: nothing was paid",
+    )
+    yield element("ul", *(element("li", fact) for fact in facts), class_="facts")
+
+
+def _counted(count: int, one: str, many: str = "") -> str:
+    return f"{count:,} {one if count == 1 else many or f'{one}s'}"
+
+
+def _welcome(album: Album) -> Iterator[str]:
+    """Yield what there is to say where there is nothing to see."""
+    if album.pictures:
+        return
+    command = f"flux-pipeline run {' '.join(album.manifests)}{' --simulate' if album.simulated else ''}"
+    cells = _counted(len(album.cards), "picture is", "pictures are")
+    yield element(
+        "div",
+        element("h2", "No pictures yet"),
+        element("p", f"{cells} described and not on disk. This makes them, and this page again shows them:"),
+        element("p", element("code", command)),
+        class_="empty",
+    )
+
+
+def _section(
+    section: Section, at: int, numbers: Mapping[int, int], thumbnails: Thumbnails, link: Callable[[str], str]
+) -> Html:
+    cards = [_card(card, numbers[id(card)], section.varying, thumbnails, link) for card in section.cards]
+    count = element("span", _counted(len(cards), "picture"), class_="count")
+    return element(
+        "section",
+        element("h2", element("span", section.entry, class_="name"), Html(" "), count, id=f"entry-{at}"),
+        element("ul", Html("\n"), *cards, class_="grid"),
+        class_="entry",
+        aria_labelledby=f"entry-{at}",
+    )
+
+
+def _card(
+    card: Card, number: int, varying: tuple[str, ...], thumbnails: Thumbnails, link: Callable[[str], str]
+) -> Html:
+    anchor = f"card-{number}"
+    thumbnail = thumbnails.get(card.picture.sha256) if card.picture else None
+    href = link(card.picture.path) if card.picture else f"#{anchor}"
+    face = _face(card, thumbnail)
+    values = [element("span", value, title=axis, data_axis=axis) for axis in varying if (value := card.axes.get(axis))]
+    mark = element("input", type="checkbox", class_="mark", aria_label=f"Compare {card.id}") if card.picture else ""
+    html = element(
+        "li",
+        element("a", *face, class_="open", href=href),
+        mark,
+        element("p", *(values or [element("span", card.id)]), class_="values"),
+        element("p", card.prompt, class_="prompt"),
+        class_="card",
+        id=anchor,
+        data_state=card.state,
+    )
+    return Html(f"{html}\n")
+
+
+def _face(card: Card, thumbnail: Thumbnail | NoThumbnail | None) -> Iterator[str]:
+    """Yield what a card shows: its picture, or a drawn one and why."""
+    if isinstance(thumbnail, Thumbnail):
+        yield element(
+            "img",
+            src=thumbnail.source,
+            width=thumbnail.width,
+            height=thumbnail.height,
+            alt=_clipped(card.prompt) or card.id,
+            loading="lazy",
+            decoding="async",
+        )
+        if card.state != "saved":
+            yield element("span", card.state, class_="badge")
+        return
+    broken = isinstance(thumbnail, NoThumbnail)
+    reason = f"the file {thumbnail.reason}" if isinstance(thumbnail, NoThumbnail) else card.reason
+    yield element(
+        "span",
+        element("span", "broken" if broken else card.state, class_="badge"),
+        element("span", reason, class_="reason"),
+        element("span", f"Show {card.id}", class_="unseen"),
+        class_="blank",
+        data_state="broken" if broken else card.state,
+    )
+
+
+def _clipped(text: str) -> str:
+    words = " ".join(text.split())
+    return words if len(words) <= _ALT else f"{words[:_ALT].rstrip()}…"

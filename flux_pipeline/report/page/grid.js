@@ -1,0 +1,172 @@
+// The cards: plain or in a table of two axes, only those that are looked at, and the way from one to the next.
+//
+// Thousands of cards cannot come and go at each key stroke. So the whole of what was there is hidden, which costs little; of
+// what is wanted, the first cards are put in place at once and the others whenever there is time, from the top down; and what
+// is left over is taken out last.
+
+const AT_ONCE = 80;
+const IN_PASSING = 100;
+const whenIdle = window.requestIdleCallback ?? ((work) => setTimeout(work, 1));
+const notWhenIdle = window.cancelIdleCallback ?? clearTimeout;
+
+const pictures = document.getElementById("pictures");
+const nothing = make(
+  "div",
+  { class: "empty", hidden: true },
+  make("h2", {}, "Nothing matches"),
+  make("p", {}, "No picture has all of these words and values."),
+  make("button", { type: "button", onclick: () => clearFilters() }, "Clear the filters"),
+);
+pictures.append(nothing);
+
+let order = items; // what is looked at, as it stands on the page: a table's order is not the grid's
+let looks = ["", ""].join("\n"); // the axes and the cards that are in place, or on their way
+let queue = [];
+let stale = [];
+let filling = 0;
+
+// Show what is looked at, and return how much that is.
+function show() {
+  const count = narrow();
+  const now = [view.rows, view.columns, ...items.filter((item) => !item.shown).map((item) => item.at)].join("\n");
+  if (now === looks) return count;
+  looks = now;
+  notWhenIdle(filling);
+  queue = [];
+  order = [];
+  for (const item of items) item.placed = false;
+  for (const section of sections) {
+    section.element.hidden = true;
+    section.body.hidden = true;
+    stale.push(section.body);
+    const left = section.items.filter((item) => item.shown);
+    const all = counted(section.items.length, "picture");
+    section.count.textContent = left.length === section.items.length ? all : `${left.length.toLocaleString("en")} of ${all}`;
+    if (left.length) layOut(section, left);
+  }
+  nothing.hidden = order.length > 0 || items.length === 0;
+  fill(AT_ONCE);
+  fillOn();
+  return count;
+}
+
+// Queue what puts a section in place: card by card, or row by row. Cards are moved, never copied.
+function layOut(section, left) {
+  const has = (axis) => axis && section.items.some((item) => axis in item.data.axes);
+  const rows = has(view.rows) ? view.rows : "";
+  const columns = has(view.columns) && view.columns !== rows ? view.columns : "";
+  const units = rows || columns ? tableOf(section, left, rows, columns) : gridOf(section, left);
+  const first = units[0].put;
+  units[0].put = () => {
+    section.element.append(section.body);
+    section.element.hidden = false;
+    first();
+  };
+  for (const unit of units) {
+    for (const item of unit.items) order.push(item);
+    queue.push({ ...unit, axes: [rows, columns] });
+  }
+}
+
+function gridOf(section, left) {
+  section.body = make("ul", { class: "grid" });
+  return left.map((item) => ({ items: [item], put: () => section.body.append(item.card) }));
+}
+
+function tableOf(section, left, rows, columns) {
+  const read = (axis, item) => (axis ? (item.data.axes[axis] ?? "") : "");
+  const places = new Map();
+  const heads = new Set();
+  for (const item of left) {
+    const row = read(rows, item);
+    const head = read(columns, item);
+    heads.add(head);
+    if (!places.has(row)) places.set(row, new Map());
+    const line = places.get(row);
+    line.set(head, [...(line.get(head) ?? []), item]);
+  }
+  const sorted = [...heads].sort((one, other) => valueAt(columns, one) - valueAt(columns, other));
+  const named = [rows && `${rows} as rows`, columns && `${columns} as columns`].filter(Boolean).join(", ");
+  const body = make("tbody");
+  const table = make("table", {}, make("caption", { class: "unseen" }, `${section.title}: ${named}`));
+  if (columns) {
+    const head = sorted.map((value) => heading("col", columns, value));
+    table.append(make("thead", {}, make("tr", {}, ...(rows ? [make("td", {})] : []), ...head)));
+  }
+  table.append(body);
+  section.body = make("div", { class: "matrix", tabindex: 0, role: "region", "aria-label": `${section.title} by ${named}` }, table);
+  return [...places].map(([row, line]) => ({
+    items: sorted.flatMap((head) => line.get(head) ?? []),
+    put: () => body.append(make("tr", {}, ...(rows ? [heading("row", rows, row)] : []), ...sorted.map((head) => {
+      const inside = line.get(head);
+      return make("td", {}, inside ? make("ul", { class: "stack" }, ...inside.map((item) => item.card)) : "–");
+    }))),
+  }));
+}
+
+function valueAt(axis, value) {
+  return groups.find(({ key }) => key === `is.${axis}`)?.values.indexOf(value) ?? 0;
+}
+
+function heading(scope, axis, value) {
+  return make("th", { scope }, make("span", { class: "axis" }, axis), make("span", { class: "value" }, value === "" ? "none" : value));
+}
+
+// Put the next cards in place: some, or (with `until`) at least as many as it takes for that one to be there.
+function fill(some, until = null) {
+  let at = 0;
+  let placed = 0;
+  let waiting = until;
+  while (at < queue.length && (placed < some || waiting)) {
+    const { items: members, put, axes: taken } = queue[at];
+    at += 1;
+    put();
+    placed += members.length;
+    for (const item of members) {
+      item.placed = true;
+      withoutAxes(item, taken);
+    }
+    if (members.includes(waiting)) waiting = null;
+  }
+  queue.splice(0, at);
+}
+
+function fillOn() {
+  if (queue.length || stale.length) filling = whenIdle(() => {
+    if (queue.length) fill(IN_PASSING);
+    else stale.pop().remove();
+    fillOn();
+  });
+}
+
+// A card does not repeat what its row and its column say.
+function withoutAxes(item, taken) {
+  for (const value of item.card.querySelectorAll(".values [data-axis]")) value.hidden = taken.includes(value.dataset.axis);
+}
+
+function focusOn(item) {
+  if (queue.length) fill(IN_PASSING, item.placed ? null : item);
+  item.link.focus({ preventScroll: true });
+  item.card.scrollIntoView({ block: "nearest", inline: "nearest" });
+}
+
+// Return the next picture in a direction, as it looks: above and below are where the eye finds them.
+function neighbour(item, key) {
+  const at = order.indexOf(item);
+  if (key === "Home") return order[0];
+  if (key === "End") return order.at(-1);
+  if (key === "ArrowLeft" || key === "ArrowRight") return order[at + (key === "ArrowLeft" ? -1 : 1)];
+  const step = key === "ArrowUp" ? -1 : 1;
+  const here = item.card.getBoundingClientRect();
+  let best = null;
+  let line = null;
+  for (let next = at + step; order[next]?.placed; next += step) {
+    const there = order[next].card.getBoundingClientRect();
+    if (step > 0 ? there.top < here.bottom : there.bottom > here.top) continue;
+    if (line === null) line = there;
+    else if (step > 0 ? there.top >= line.bottom : there.bottom <= line.top) break;
+    const off = Math.abs(there.left + there.width / 2 - here.left - here.width / 2);
+    if (best === null || off < best.off) best = { off, item: order[next] };
+  }
+  return best?.item;
+}
