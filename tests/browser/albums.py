@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw
 from flux_pipeline.cli.project import load
 from flux_pipeline.ledger.contents import HEADER
 from flux_pipeline.ledger.facts import FileFact, Refused, Settled, Submission, to_lines
+from flux_pipeline.report.gallery import Album, Card, Picture, Section
 
 ENDPOINT = "https://api.wiro.ai/v1"
 WHEN = "2026-11-23T01:00:00Z"
@@ -88,3 +89,47 @@ def draw(path, at, *, broken=False, label=""):
         data = data[: len(data) // 2]
         path.write_bytes(data)
     return FileFact(sha256=hashlib.sha256(data).hexdigest(), bytes=len(data), width=size[0], height=size[1])
+
+
+def card(at, text, *, entry, axes, picture=None):
+    """Return a card in which everything that can be a text is `text`."""
+    return Card(
+        name=f"{text}{at}",
+        id=f"{text}{at}",
+        manifest=text,
+        entry=entry,
+        axes=axes,
+        model=text,
+        prompt=text,
+        parameters={f"{text}{number}": text for number in range(3)},
+        seed=text,
+        size=text,
+        key=text,
+        task=text,
+        cost=Decimal("0.03"),
+        estimate=None,
+        sharing=1,
+        state="saved" if picture else "failed",
+        reason="" if picture else text,
+        path=text,
+        picture=picture,
+    )
+
+
+def album(cards, *, manifest="m.yaml", **chosen):
+    """Return an album of these cards, a section for each entry."""
+    entries = dict.fromkeys(one.entry for one in cards)
+    sections = tuple(
+        Section(
+            manifest=manifest,
+            entry=name,
+            cards=tuple(one for one in cards if one.entry == name),
+            varying=tuple(dict.fromkeys(axis for one in cards if one.entry == name for axis in one.axes)),
+        )
+        for name in entries
+    )
+    return Album(manifests=(manifest,), simulated=False, sections=sections, **chosen)
+
+
+def picture(path, sha256="a" * 64):
+    return Picture(path=path, sha256=sha256, width=240, height=160)

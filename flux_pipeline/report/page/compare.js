@@ -44,8 +44,19 @@ function showMarks() {
 
 // The words that not all texts have are marked in each of them.
 function contrasted(text, texts) {
+  if (!/\s/.test(text)) return [text];
   const common = texts.map((one) => new Set(one.split(/\s+/))).reduce((some, words) => new Set([...some].filter((word) => words.has(word))));
   return text.split(/(\s+)/).map((word) => (/^\s*$/.test(word) || common.has(word) ? word : make("mark", {}, word)));
+}
+
+const IN_SIZE = new Set(["seed", "width", "height"]); // Seed and Size say it
+
+// What is worth comparing: what is known, parameter by parameter, without the numbers that are different anyway.
+function compared(data) {
+  const told = new Map(known(data));
+  for (const name of ["Id", "Key", "Path", "Task", "Parameters"]) told.delete(name);
+  for (const [name, value] of Object.entries(data.parameters)) if (!IN_SIZE.has(name)) told.set(name, value);
+  return told;
 }
 
 function showComparison() {
@@ -54,8 +65,8 @@ function showComparison() {
     return;
   }
   const chosen = items.filter((item) => view.marked.has(item));
-  const columns = chosen.map((item) => new Map(known(item.data)));
-  const names = [...new Set(columns.flatMap((column) => [...column.keys()]))].filter((name) => !["Id", "Key", "Path", "Task"].includes(name));
+  const columns = chosen.map((item) => compared(item.data));
+  const names = [...new Set(columns.flatMap((column) => [...column.keys()]))];
   const texts = (name) => columns.map((column) => column.get(name) ?? "");
   const different = names.filter((name) => new Set(texts(name)).size > 1);
   const same = names.filter((name) => !different.includes(name));

@@ -127,7 +127,7 @@ function savedTheme() {
 
 chips.append(...filters.map(filterOf));
 document.getElementById("controls").append(
-  make("search", { class: "bar", "aria-label": "Find and arrange" },
+  make("search", { class: "bar", "aria-label": "Pictures" },
     make("div", { class: "field find" }, make("label", { for: "find" }, "Find"), search, make("kbd", { "aria-hidden": "true" }, "/")),
     rowsOf.field, swap, columnsOf.field,
     make("div", { class: "tally" }, shownCount, clear, theme)),

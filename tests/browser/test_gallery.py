@@ -1,0 +1,302 @@
+"""The page in a real browser: every control is used on a gallery of 500 pictures, by mouse and by keyboard."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+pytestmark = pytest.mark.alone
+
+
+def cards(page):
+    """Return the names of the cards that can be seen, in their order."""
+    return page.evaluate("[...document.querySelectorAll('.card')].filter((one) => one.checkVisibility()).map((one) => one.id)")
+
+
+def focused(page):
+    return page.evaluate("document.activeElement.closest('.card')?.id ?? document.activeElement.id")
+
+
+def settled(page, count):
+    """Wait until the page says that so many pictures are shown, and until that many are in place."""
+    page.wait_for_function("(n) => document.querySelector('.shown').textContent.startsWith(n)", arg=f"{count} ")
+    page.wait_for_function(
+        "(n) => [...document.querySelectorAll('.card')].filter((one) => one.checkVisibility()).length === n", arg=count
+    )
+
+
+def address(page, part):
+    page.wait_for_function("(part) => decodeURIComponent(location.hash).includes(part)", arg=part)
+    return page.url
+
+
+def test_all_cells_are_there_and_those_without_a_picture_say_why(gallery, screen):
+    page = screen(gallery)
+    settled(page, 500)
+    assert page.locator("h1").inner_text() == "Gallery of m.yaml"
+    assert page.locator(".entry h2 .name").all_inner_texts() == ["small-bottle", "large-bottle"]
+    assert page.locator(".entry h2 .count").all_inner_texts() == ["250 pictures", "250 pictures"]
+    reasons = dict(
+        page.evaluate("[...document.querySelectorAll('.blank')].map((one) => [one.dataset.state, one.textContent])")
+    )
+    assert {"failed", "doubtful", "running", "pending", "paid", "broken"} == set(reasons)
+    assert "flagged by moderation" in page.locator("#card-7 .reason").inner_text()
+    assert "multiple of 16" in page.locator("#card-17 .reason").inner_text()
+    assert "truncated" in reasons["broken"]
+    assert page.locator("#card-0 img").get_attribute("alt") == "A small red bottle on marble"
+
+
+def test_words_narrow_the_pictures_and_the_count_says_so(gallery, screen):
+    page = screen(gallery)
+    page.keyboard.press("/")
+    assert focused(page) == "find"
+    page.keyboard.type("teal LARGE")
+    settled(page, 50)
+    assert page.locator(".shown").inner_text() == "50 of 500 pictures"
+    assert page.locator(".entry:visible h2").all_inner_texts() == ["large-bottle\n50 of 250 pictures"]
+    page.wait_for_function("() => document.querySelector('[role=status]').textContent === '50 of 500 pictures shown'")
+    page.keyboard.press("Escape")
+    settled(page, 500)
+    assert page.locator("#find").input_value() == ""
+
+
+def test_a_filter_that_nothing_matches_says_so_and_can_be_cleared(gallery, screen):
+    page = screen(gallery, "#find=zebra")
+    settled(page, 0)
+    page.get_by_role("heading", name="Nothing matches").wait_for()
+    page.get_by_role("button", name="Clear the filters").click()
+    settled(page, 500)
+    assert page.get_by_role("heading", name="Nothing matches").is_hidden()
+
+
+def test_values_are_chosen_by_chips_and_from_a_list_where_there_are_many(gallery, screen):
+    page = screen(gallery)
+    page.get_by_role("button", name="teal").click()
+    settled(page, 100)
+    page.get_by_role("button", name="gold").click()
+    settled(page, 200)
+    page.get_by_role("button", name="oak").click()
+    settled(page, 100)
+    page.get_by_label("seed", exact=True).select_option("3")
+    settled(page, 4)
+    assert page.get_by_role("button", name="teal").get_attribute("aria-pressed") == "true"
+    page.get_by_role("button", name="teal").click()
+    settled(page, 2)
+    page.get_by_role("button", name="Clear", exact=True).click()
+    settled(page, 500)
+    page.get_by_role("button", name="failed", exact=True).click()
+    settled(page, 14)
+
+
+def test_any_two_axes_are_rows_and_columns_and_can_be_swapped(gallery, screen):
+    page = screen(gallery)
+    page.get_by_label("Rows", exact=True).select_option("color")
+    page.get_by_label("Columns", exact=True).select_option("place")
+    table = page.locator(".matrix:visible table").first
+    assert table.locator("thead .value").all_inner_texts() == ["marble", "oak"]
+    assert table.locator("tbody th .value").all_inner_texts() == ["red", "teal", "gold", "moss", "cream"]
+    settled(page, 500)
+    assert page.locator("#card-30").evaluate("one => one.closest('tr').querySelector('th .value').textContent") == "red"
+    assert page.locator("#card-0 .values span:visible").all_inner_texts() == ["1"], "not what row and column say"
+    page.get_by_role("button", name="Swap rows and columns").click()
+    settled(page, 500)
+    assert page.locator(".matrix:visible thead .value").all_inner_texts() == ["red", "teal", "gold", "moss", "cream"] * 2
+    assert "rows=place" in address(page, "cols=color")
+    page.get_by_label("Rows", exact=True).select_option("")
+    page.get_by_label("Columns", exact=True).select_option("")
+    settled(page, 500)
+    assert page.locator(".matrix:visible").count() == 0
+    assert cards(page)[:3] == ["card-0", "card-1", "card-2"]
+
+
+def test_a_table_is_narrowed_to_the_rows_that_are_left(gallery, screen):
+    page = screen(gallery, "#rows=color&cols=seed&find=small+teal")
+    settled(page, 50)
+    assert page.locator(".matrix:visible tbody th .value").all_inner_texts() == ["teal"]
+
+
+def test_the_arrows_lead_to_the_picture_that_the_eye_expects(gallery, screen):
+    page = screen(gallery)
+    page.keyboard.press("ArrowRight")
+    assert focused(page) == "card-0"
+    page.keyboard.press("ArrowRight")
+    assert focused(page) == "card-1"
+    page.keyboard.press("ArrowDown")
+    below = focused(page)
+    x = "(id) => document.getElementById(id).getBoundingClientRect().x"
+    assert page.evaluate(x, below) == page.evaluate(x, "card-1")
+    assert below != "card-1"
+    page.keyboard.press("ArrowUp")
+    assert focused(page) == "card-1"
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowLeft")
+    assert focused(page) == "card-0"
+    page.keyboard.press("End")
+    assert focused(page) == "card-499"
+    page.keyboard.press("Home")
+    assert focused(page) == "card-0"
+    page.get_by_label("Find", exact=True).focus()
+    page.keyboard.press("ArrowDown")
+    assert focused(page) == "card-0"
+
+
+def test_the_large_view_tells_everything_and_goes_on_from_picture_to_picture(gallery, screen):
+    page = screen(gallery)
+    page.locator("#card-2 .open").click()
+    large = page.get_by_role("dialog")
+    assert large.get_by_role("heading").inner_text() == "small-bottle/color=red,place=marble,seed=3,size=240x240"
+    facts = dict(zip(large.locator("dt").all_inner_texts(), large.locator("dd .text").all_inner_texts(), strict=True))
+    assert facts["Prompt"] == "A small red bottle on marble"
+    assert (facts["Seed"], facts["Size"], facts["Cost"], facts["Task"]) == ("3", "240x240", "$0.03", "2002")
+    assert "safetyTolerance: 2" in facts["Parameters"]
+    assert facts["Path"].startswith("outputs/small-bottle/")
+    image = large.locator("img")
+    image.evaluate("(one) => one.decode()")
+    assert image.evaluate("(one) => one.naturalWidth") == 160, "the file itself, not the thumbnail"
+    assert large.locator(".place").inner_text() == "3 of 500"
+    large.get_by_role("button", name="Next").click()
+    assert large.locator(".place").inner_text() == "4 of 500"
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowLeft")
+    assert large.locator(".place").inner_text() == "2 of 500"
+    large.get_by_role("button", name="Previous").click()
+    assert large.get_by_role("button", name="Previous").is_disabled()
+    assert large.get_by_role("link", name="Open the file").get_attribute("href").startswith("outputs/")
+    page.keyboard.press("Escape")
+    assert large.is_hidden()
+    assert focused(page) == "card-0"
+
+
+def test_enter_opens_the_large_view_and_the_focus_stays_in_it(gallery, screen):
+    page = screen(gallery)
+    page.locator("#card-1 .open").focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("dialog").wait_for()
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        inside = page.evaluate("document.activeElement === document.body || !!document.activeElement.closest('dialog')")
+        assert inside
+    page.get_by_role("button", name="Close").click()
+    assert focused(page) == "card-1"
+
+
+def test_every_copy_button_copies_its_text(gallery, screen):
+    page = screen(gallery, "#open=small-bottle/color=red,place=marble,seed=3,size=240x240")
+    large = page.get_by_role("dialog")
+    wanted = large.locator("dd .text").all_text_contents()
+    copied = []
+    for button in large.locator(".copy").all():
+        button.click()
+        page.wait_for_function("(one) => one.textContent === 'Copied'", arg=button.element_handle())
+        copied.append(page.evaluate("navigator.clipboard.readText()") if page.context.grant_permissions(["clipboard-read"]) is None else "")
+    assert copied == wanted
+
+
+def test_a_failed_cell_opens_too_and_has_its_reason(gallery, screen):
+    page = screen(gallery)
+    page.locator("#card-7 .open").click()
+    large = page.get_by_role("dialog")
+    assert "flagged by moderation" in large.locator(".fact", has_text="Reason").inner_text()
+    assert large.get_by_role("link", name="Open the file").is_hidden()
+    assert large.get_by_role("button", name="Mark for compare").is_hidden()
+    page.keyboard.press("ArrowRight")
+    assert large.locator("img").count() == 1
+
+
+def test_two_pictures_and_more_are_compared_side_by_side(gallery, screen):
+    page = screen(gallery)
+    page.locator("#card-0 .open").focus()
+    page.keyboard.press("c")
+    assert page.get_by_role("button", name="Compare", exact=True).is_disabled()
+    page.locator("#card-30").hover()
+    page.locator("#card-30 .mark").check()
+    page.get_by_role("button", name="Compare", exact=True).click()
+    sides = page.get_by_role("dialog")
+    assert sides.get_by_role("heading").inner_text() == "Compare 2 pictures"
+    assert sides.locator("img").count() == 2
+    rows = {row.locator("th").inner_text(): row.locator("td").all_inner_texts() for row in sides.locator("tbody tr:has(td)").all()}
+    assert rows["Seed"] == ["1", "6"]
+    assert rows["Prompt"] == ["A small red bottle on marble", "A small red bottle on oak"]
+    assert sides.locator("mark").all_inner_texts() == ["marble", "oak"]
+    titles = sides.locator("tr.title").all_inner_texts()
+    assert titles == ["What differs", "The same in all"]
+    page.keyboard.press("Escape")
+    page.locator("#card-2 .open").click()
+    page.get_by_role("button", name="Mark for compare").click()
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Compare", exact=True).click()
+    assert sides.locator("img").count() == 3
+    sides.get_by_role("button", name="Take out").first.click()
+    assert sides.locator("img").count() == 2
+    sides.get_by_role("button", name="Close").click()
+    page.get_by_role("button", name="Clear marks").click()
+    assert page.get_by_role("button", name="Compare", exact=True).is_hidden()
+    assert page.locator(".mark:checked").count() == 0
+
+
+def test_the_address_brings_everything_back(gallery, screen):
+    page = screen(gallery)
+    page.get_by_role("button", name="teal").click()
+    page.get_by_label("Find", exact=True).fill("oak")
+    page.get_by_label("Rows", exact=True).select_option("seed")
+    page.get_by_label("Columns", exact=True).select_option("color")
+    settled(page, 50)
+    page.locator(".card:visible .open").first.focus()
+    page.keyboard.press("c")
+    page.keyboard.press("Enter")
+    name = page.get_by_role("dialog").get_by_role("heading").inner_text()
+    link = address(page, f"mark={name}")
+    again = screen(gallery, "#" + link.partition("#")[2])
+    settled(again, 50)
+    assert again.get_by_role("dialog").get_by_role("heading").inner_text() == name
+    again.keyboard.press("Escape")
+    assert again.locator(".mark:checked").count() == 1
+    assert again.get_by_label("Rows", exact=True).input_value() == "seed"
+    assert again.get_by_role("button", name="teal").get_attribute("aria-pressed") == "true"
+    again.evaluate("location.hash = '#find=gold&state=nonsense&rows=nonsense&open=nonsense'")
+    settled(again, 100)
+    assert again.get_by_label("Find", exact=True).input_value() == "gold"
+
+
+def test_light_and_dark_are_the_system_s_until_somebody_chooses(gallery, screen):
+    ground = "getComputedStyle(document.body).backgroundColor"
+    page = screen(gallery, color_scheme="dark")
+    dark = page.evaluate(ground)
+    assert sum(map(int, re.findall(r"\d+", dark))) < 150
+    theme = page.get_by_role("button", name="Theme")
+    theme.click()
+    assert theme.inner_text() == "Theme: light"
+    assert page.evaluate(ground) != dark
+    page.reload()
+    assert page.get_by_role("button", name="Theme").inner_text() == "Theme: light"
+    page.get_by_role("button", name="Theme").click()
+    assert page.evaluate(ground) == dark
+
+
+@pytest.mark.parametrize("fragment", ["", "#rows=color&cols=place", "#open=small-bottle/color=red,place=marble,seed=3,size=240x240"])
+def test_a_phone_of_360_pixels_shows_it_without_scrolling_sideways(gallery, screen, fragment):
+    page = screen(gallery, fragment, viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True)
+    page.locator(".js").wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    assert page.evaluate("[...document.querySelectorAll('dialog[open]')].every((one) => one.scrollWidth <= 360)")
+
+
+def test_without_javascript_there_is_a_grid_of_links_to_the_files(gallery, screen):
+    page = screen(gallery, java_script_enabled=False)
+    assert page.locator(".card").count() == 500
+    assert page.locator(".card img").count() == page.locator(".card .open[href^='outputs/']").count() - 6
+    assert page.locator(".bar, .mark:visible, dialog").count() == 0
+    assert page.locator("#card-7 .reason").inner_text() == "task 2007 failed: the prompt was flagged by moderation"
+    assert page.locator("#card-0 .prompt").inner_text() == "A small red bottle on marble"
+    href = page.locator("#card-0 .open").get_attribute("href")
+    assert (gallery.parent / href).read_bytes().startswith(b"\x89PNG")
+
+
+def test_on_paper_every_picture_is_there_and_no_control(gallery, screen):
+    page = screen(gallery, "#find=teal")
+    settled(page, 100)
+    page.emulate_media(media="print")
+    assert page.locator(".bar:visible, .more:visible").count() == 0
+    assert page.locator(".card:visible").count() == 100
+    assert page.locator(".card").first.evaluate("(one) => getComputedStyle(one).contentVisibility") == "visible"
