@@ -62,6 +62,9 @@ def command(as_json: bool, page: Path, embed: bool, rows: str, cols: str, **scop
     try:
         with Checker() as checker:
             maker = Thumbnails(_CACHE, checker.derive)
+            new = {one.sha256 for card in made.cards if (one := card.picture) and not maker.has(one)}
+            if len(new) > _ANNOUNCED:
+                click.echo(f"making {len(new)} thumbnails; the next page has them at once", err=True)
             shown = _shown(made, lambda one: maker.make(work.root.absolute() / one.path, one), keep)
         text = pages.page(made, shown, lambda path: _address(work.root / path, page.parent))
         write(page, text.encode())
@@ -101,8 +104,6 @@ def _shown(made: Album, make: Callable[[Picture], Small | Rejected], keep: Calla
         return Thumbnail(keep(small), small.width, small.height)
 
     pictures = {card.picture.sha256: card.picture for card in made.cards if card.picture}
-    if len(pictures) > _ANNOUNCED:
-        click.echo(f"looking at {len(pictures)} pictures; a second time it is quick", err=True)
     with ThreadPoolExecutor(4) as workers:
         return dict(zip(pictures, workers.map(one, pictures.values()), strict=True))
 

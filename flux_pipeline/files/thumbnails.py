@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import secrets
 from collections.abc import Callable, Iterable
@@ -66,11 +65,8 @@ class Thumbnails:
 
     def make(self, path: Path, picture: Master) -> Small | Rejected:
         """Return the thumbnail of the picture at `path`, or what is wrong with that file; never larger than it."""
-        sha256, width, height = picture.sha256, picture.width, picture.height
-        share = min(1.0, LONGEST / max(width, height, 1))
-        size = (max(1, round(width * share)), max(1, round(height * share)))
-        kept = self._folder / f"{sha256}-{size[0]}x{size[1]}.{self._format}"
-        data = self._kept(kept)
+        sha256, size, kept = picture.sha256, _size(picture), self._place(picture)
+        data = self._read(kept)
         if data is None:
             order = Order(
                 format=self._format, width=size[0], height=size[1], cover=False, quality=_QUALITY, master=sha256
@@ -87,12 +83,25 @@ class Thumbnails:
                 write(kept, data)
         return Small(sha256=sha256, format=self._format, data=data, width=size[0], height=size[1])
 
-    def _kept(self, path: Path) -> bytes | None:
+    def has(self, picture: Master) -> bool:
+        """Tell whether the thumbnail was made before, and so is there in no time."""
+        return self._place(picture).exists()
+
+    def _place(self, picture: Master) -> Path:
+        width, height = _size(picture)
+        return self._folder / f"{picture.sha256}-{width}x{height}.{self._format}"
+
+    def _read(self, path: Path) -> bytes | None:
         try:
             data = path.read_bytes()
         except OSError:
             return None
         return data if data.startswith(_SIGNATURES[self._format]) else None
+
+
+def _size(picture: Master) -> tuple[int, int]:
+    share = min(1.0, LONGEST / max(picture.width, picture.height, 1))
+    return max(1, round(picture.width * share)), max(1, round(picture.height * share))
 
 
 def place(folder: Path, small: Small) -> None:
@@ -106,7 +115,7 @@ def place(folder: Path, small: Small) -> None:
 def sweep(folder: Path, wanted: Iterable[str]) -> None:
     """Take away the thumbnails of an earlier page, and nothing else; OSError when that fails."""
     if folder.is_dir():
-        there = {name for name in os.listdir(folder) if _OURS.fullmatch(name)}
+        there = {path.name for path in folder.iterdir() if _OURS.fullmatch(path.name)}
         for name in there.difference(wanted):
             (folder / name).unlink(missing_ok=True)
 

@@ -196,7 +196,7 @@ def _card(cell: Cell, name: str, manifest: str, one: PlannedRender, facts: Mappi
         state=state_of(one),
         reason="" if there else one.reason,
         path=cell.path,
-        picture=fact and Picture(path=where, sha256=fact.sha256, width=fact.width, height=fact.height),
+        picture=Picture(path=where, sha256=fact.sha256, width=fact.width, height=fact.height) if fact else None,
     )
 
 

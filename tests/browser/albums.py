@@ -49,7 +49,7 @@ def story(folder, cell, at, fate):
     """Yield the lines of a lockfile that tell a fate, and put the picture where it belongs."""
     if fate.state == "pending":
         return
-    known = {"id": f"{at:032x}", "key": cell.key, "cell": cell.id, "intended_at": WHEN, "estimate": Decimal("0.03")}
+    known = {"id": cell.key[:32], "key": cell.key, "cell": cell.id, "intended_at": WHEN, "estimate": Decimal("0.03")}
     settled = Settled(state="finished", pexit="0", cost=fate.cost, at=WHEN)
     match fate.state:
         case "saved" | "broken":
@@ -75,11 +75,20 @@ def draw(path, at, *, broken=False, label=""):
     image = Image.new("RGB", size, f"hsl({hue}, 45%, 72%)")
     pen = ImageDraw.Draw(image)
     across, down = size
-    pen.ellipse((across * 0.55, down * 0.15, across * 0.8, down * 0.15 + across * 0.25), fill=f"hsl({hue + 40}, 80%, 88%)")
+    pen.ellipse(
+        (across * 0.55, down * 0.15, across * 0.8, down * 0.15 + across * 0.25), fill=f"hsl({hue + 40}, 80%, 88%)"
+    )
     for layer in range(3):
         top = down * (0.5 + layer * 0.15)
         lift = down * 0.12 * ((at * (layer + 3)) % 7) / 7
-        points = [(0, down), (0, top), (across * 0.4, top - lift), (across * 0.7, top + lift / 2), (across, top - lift / 2), (across, down)]
+        points = [
+            (0, down),
+            (0, top),
+            (across * 0.4, top - lift),
+            (across * 0.7, top + lift / 2),
+            (across, top - lift / 2),
+            (across, down),
+        ]
         pen.polygon(points, fill=f"hsl({hue + 25 * layer}, {35 + 8 * layer}%, {55 - 13 * layer}%)")
     pen.text((8, down - 18), f"{label[:20].encode('ascii', 'replace').decode()} {at}", fill="white")
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -17,7 +17,9 @@ PATIENCE = 10_000  # milliseconds for anything that a page is asked to do
 @pytest.fixture(scope="module")
 def browser():
     """Yield one browser for a module: Playwright's loop would be in the way of other modules' loops."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: `make test` installs it")
+    playwright = pytest.importorskip(
+        "playwright.sync_api", reason="Playwright is not installed: `make test` installs it"
+    )
     if CHROMIUM is None:
         pytest.skip("chromium is not installed: `apt-get install chromium`, as .ci/run does")
     with playwright.sync_playwright() as driver:
@@ -105,7 +107,9 @@ def gallery(tmp_path_factory):
         entries = [
             entry(f"{name}-bottle", f"A {name} {{{{ color }}}} bottle on {{{{ place }}}}", **axes)
             for name in ("small", "large")
-            for axes in [{"color": list(COLORS), "place": list(PLACES), "seed": list(range(1, 26)), "size": ["240x240"]}]
+            for axes in [
+                {"color": list(COLORS), "place": list(PLACES), "seed": list(range(1, 26)), "size": ["240x240"]}
+            ]
         ]
         manifest = project(folder, *entries, fate=fate)
         assert call(folder, monkeypatch, "gallery", manifest) in (0, None)

@@ -19,7 +19,7 @@ STATES = {
     "large": "#open=bottle/color=red,place=oak,seed=1,size=240x240",
     "failed": "#open=bottle/color=red,place=oak,seed=2,size=240x240",
     "marked": "#mark=bottle/color=red,place=oak,seed=1,size=240x240",
-    "compare": "#mark=bottle/color=red,place=oak,seed=1,size=240x240&mark=bottle/color=teal,place=oak,seed=2,size=240x240&compare=",
+    "compare": "#mark=bottle/color=red,place=oak,seed=1,size=240x240&mark=bottle/color=teal,place=marble,seed=2,size=240x240&compare=",
 }
 LONG = "very long words about light and shadow, and about everything that stands around, " * 12
 
@@ -87,11 +87,11 @@ def thousands(tmp_path_factory):
             f"A {colors[at % 5]} bottle on {places[at % 2]} with a longer description of light and surroundings, number ",
             entry=f"entry-{at // 1000}",
             axes={"color": colors[at % 5], "place": places[at % 2], "seed": str(at // 10 % 100)},
-            picture=picture("one.png"),
+            picture=picture("one.png", f"{at:064x}"),
         )
         for at in range(5000)
     ]
-    small = {"a" * 64: Thumbnail("one.png", fact.width, fact.height)}
+    small = {f"{at:064x}": Thumbnail(f"one.png?{at}", fact.width, fact.height) for at in range(5000)}
     file = folder / "gallery.html"
     file.write_text(page(album(cards), small, lambda path: path))
     return file
@@ -111,7 +111,9 @@ def test_five_thousand_pictures_are_found_in_the_time_of_a_key_stroke(thousands,
     took = sorted(shown.evaluate("() => took"))
     assert took[len(took) // 2] < 50, took
     assert took[-1] < 400, took
-    shown.wait_for_function("() => [...document.querySelectorAll('.card')].filter((one) => one.checkVisibility()).length === 5000")
+    shown.wait_for_function(
+        "() => [...document.querySelectorAll('.card')].filter((one) => one.checkVisibility()).length === 5000"
+    )
     waiting = "() => [...document.images].filter((one) => !one.complete).length"
     assert shown.evaluate(waiting) > 4000, "what is far below is not loaded"
 
@@ -123,4 +125,6 @@ def test_five_thousand_pictures_are_walked_through_from_end_to_end(thousands, sc
     assert shown.evaluate("() => document.activeElement.closest('.card').id") == "card-4999"
     shown.locator("#rows-axis").select_option("color")
     shown.locator("#columns-axis").select_option("place")
-    shown.wait_for_function("() => [...document.querySelectorAll('.card')].filter((one) => one.checkVisibility()).length === 5000")
+    shown.wait_for_function(
+        "() => [...document.querySelectorAll('.card')].filter((one) => one.checkVisibility()).length === 5000"
+    )

@@ -11,7 +11,9 @@ pytestmark = pytest.mark.alone
 
 def cards(page):
     """Return the names of the cards that can be seen, in their order."""
-    return page.evaluate("[...document.querySelectorAll('.card')].filter((one) => one.checkVisibility()).map((one) => one.id)")
+    return page.evaluate(
+        "[...document.querySelectorAll('.card')].filter((one) => one.checkVisibility()).map((one) => one.id)"
+    )
 
 
 def focused(page):
@@ -101,7 +103,9 @@ def test_any_two_axes_are_rows_and_columns_and_can_be_swapped(gallery, screen):
     assert page.locator("#card-0 .values span:visible").all_inner_texts() == ["1"], "not what row and column say"
     page.get_by_role("button", name="Swap rows and columns").click()
     settled(page, 500)
-    assert page.locator(".matrix:visible thead .value").all_inner_texts() == ["red", "teal", "gold", "moss", "cream"] * 2
+    assert (
+        page.locator(".matrix:visible thead .value").all_inner_texts() == ["red", "teal", "gold", "moss", "cream"] * 2
+    )
     assert "rows=place" in address(page, "cols=color")
     page.get_by_label("Rows", exact=True).select_option("")
     page.get_by_label("Columns", exact=True).select_option("")
@@ -189,7 +193,11 @@ def test_every_copy_button_copies_its_text(gallery, screen):
     for button in large.locator(".copy").all():
         button.click()
         page.wait_for_function("(one) => one.textContent === 'Copied'", arg=button.element_handle())
-        copied.append(page.evaluate("navigator.clipboard.readText()") if page.context.grant_permissions(["clipboard-read"]) is None else "")
+        copied.append(
+            page.evaluate("navigator.clipboard.readText()")
+            if page.context.grant_permissions(["clipboard-read"]) is None
+            else ""
+        )
     assert copied == wanted
 
 
@@ -215,7 +223,10 @@ def test_two_pictures_and_more_are_compared_side_by_side(gallery, screen):
     sides = page.get_by_role("dialog")
     assert sides.get_by_role("heading").inner_text() == "Compare 2 pictures"
     assert sides.locator("img").count() == 2
-    rows = {row.locator("th").inner_text(): row.locator("td").all_inner_texts() for row in sides.locator("tbody tr:has(td)").all()}
+    rows = {
+        row.locator("th").inner_text(): row.locator("td").all_inner_texts()
+        for row in sides.locator("tbody tr:has(td)").all()
+    }
     assert rows["Seed"] == ["1", "6"]
     assert rows["Prompt"] == ["A small red bottle on marble", "A small red bottle on oak"]
     assert sides.locator("mark").all_inner_texts() == ["marble", "oak"]
@@ -274,7 +285,9 @@ def test_light_and_dark_are_the_system_s_until_somebody_chooses(gallery, screen)
     assert page.evaluate(ground) == dark
 
 
-@pytest.mark.parametrize("fragment", ["", "#rows=color&cols=place", "#open=small-bottle/color=red,place=marble,seed=3,size=240x240"])
+@pytest.mark.parametrize(
+    "fragment", ["", "#rows=color&cols=place", "#open=small-bottle/color=red,place=marble,seed=3,size=240x240"]
+)
 def test_a_phone_of_360_pixels_shows_it_without_scrolling_sideways(gallery, screen, fragment):
     page = screen(gallery, fragment, viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True)
     page.locator(".js").wait_for()

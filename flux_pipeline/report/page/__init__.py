@@ -138,13 +138,13 @@ def _lines(parts: tuple[str, ...]) -> str:
 
 def _summary(album: Album) -> Iterator[str]:
     spent, unknown = album.spent
-    paid = f"{money(spent)} paid" if not album.simulated else "a rehearsal: nothing was paid"
     hedge = f" and {unknown} of unknown cost" if unknown else ""
+    paid = [f"{money(spent)} paid{hedge}"] if album.pictures else []
     facts = (
         _counted(album.pictures, "picture"),
         _counted(len(album.sections), "entry", "entries"),
         *(f"{count} {state}" for state, count in album.counts().items() if state != "saved"),
-        *([f"{paid}{hedge}"] if album.pictures else []),
+        *(["a rehearsal: nothing was paid"] if album.simulated else paid),
     )
     yield element("ul", *(element("li", fact) for fact in facts), class_="facts")
 

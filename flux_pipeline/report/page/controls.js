@@ -126,8 +126,11 @@ function savedTheme() {
 }
 
 chips.append(...filters.map(filterOf));
-document.getElementById("controls").append(
-  make("search", { class: "bar", "aria-label": "Pictures" },
+const controls = document.getElementById("controls");
+controls.setAttribute("role", "search");
+controls.setAttribute("aria-label", "Pictures");
+controls.append(
+  make("div", { class: "bar" },
     make("div", { class: "field find" }, make("label", { for: "find" }, "Find"), search, make("kbd", { "aria-hidden": "true" }, "/")),
     rowsOf.field, swap, columnsOf.field,
     make("div", { class: "tally" }, shownCount, clear, theme)),

@@ -1,0 +1,140 @@
+"""What a page shows of a manifest, its lockfile and its files, as a value."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from html import unescape
+
+import pytest
+from browser.albums import Fate, card, entry, picture, project
+from browser.albums import album as of
+
+from flux_pipeline.cli.project import load
+from flux_pipeline.errors import UsageError
+from flux_pipeline.report.gallery import album
+from flux_pipeline.report.page import NoThumbnail, Thumbnail, data, page
+
+
+@pytest.fixture
+def shown(tmp_path, monkeypatch):
+    """Return `shown(*entries, fate=…, **chosen)`: the album of a project as `gallery` puts it together."""
+    monkeypatch.chdir(tmp_path)
+
+    def made(*entries, fate=lambda *_: Fate(), output="outputs/{{ entry }}/{{ key }}.{{ ext }}", **chosen):
+        manifests = [project(tmp_path, one, fate=fate, name=f"m{at}", output=output) for at, one in enumerate(entries)]
+        work = load(manifests)
+        history = work.history()
+        parts = [(str(part.manifest), part.expansion.cells) for part in work.parts]
+        return album(parts, work.plan(history), history, **chosen)
+
+    return made
+
+
+def test_every_cell_has_a_card_in_the_manifest_s_order(shown):
+    made = shown(entry("hero", color=["red", "teal"], place=["oak"], seed=[1, 2], size=["240x240"]))
+    assert [one.id for one in made.cards][:2] == [
+        "hero/color=red,place=oak,seed=1,size=240x240",
+        "hero/color=red,place=oak,seed=2,size=240x240",
+    ]
+    first = made.cards[0]
+    assert first.axes == {"color": "red", "place": "oak", "seed": "1", "size": "240x240"}
+    assert (first.seed, first.size, first.prompt, first.task) == ("1", "240x240", "A red bottle on oak", "2000")
+    assert (first.cost, first.state, first.reason) == (Decimal("0.03"), "saved", "")
+    assert first.picture.path == first.path
+    assert "prompt" not in first.parameters
+    assert made.sections[0].varying == ("color", "seed")
+    assert made.axes() == {"color": ("red", "teal"), "place": ("oak",), "seed": ("1", "2"), "size": ("240x240",)}
+    assert (made.pictures, made.spent) == (4, (Decimal("0.12"), 0))
+
+
+@pytest.mark.parametrize(
+    ("fate", "state", "reason"),
+    [
+        (Fate("failed", "too dark"), "failed", "task 2000 failed: too dark"),
+        (Fate("refused", "no"), "failed", "was refused (1): no"),
+        (Fate("doubtful"), "doubtful", "nobody knows what came of the submission intended at 2026-11-23T01:00:00Z"),
+        (Fate("running"), "running", "task 2000 was submitted and is not known to have ended"),
+        (Fate("paid"), "paid", "paid for, not on disk; task 2000 has it"),
+        (Fate("pending"), "pending", "never submitted"),
+    ],
+)
+def test_a_cell_without_a_picture_says_why(shown, fate, state, reason):
+    (one,) = shown(entry("hero", "A bottle", seed=[1]), fate=lambda *_: fate).cards
+    assert (one.state, one.reason, one.picture) == (state, reason, None)
+
+
+def test_an_unknown_cost_is_unknown_and_not_nothing(shown):
+    made = shown(entry("hero", "A bottle", seed=[1, 2]), fate=lambda _, at: Fate(cost=Decimal("0.03") if at else None))
+    assert [one.cost for one in made.cards] == [None, Decimal("0.03")]
+    assert made.spent == (Decimal("0.03"), 1)
+    assert [one["cost"] for one in data(made, str)["cards"]] == ["unknown", "$0.03"]
+    assert "$0.03 paid and 1 of unknown cost" in page(made, {}, str)
+
+
+def test_a_picture_that_is_elsewhere_is_shown_from_there(shown, tmp_path):
+    made = shown(entry("hero", "A bottle", seed=[1]))
+    was = made.cards[0].path
+    work = tmp_path / "manifests" / "m0.yaml"
+    work.write_text(work.read_text().replace("outputs/{{ entry }}", "outputs/moved"))
+    project_ = load([work])
+    history = project_.history()
+    (one,) = album([("m0.yaml", project_.cells)], project_.plan(history), history).cards
+    assert one.path == was.replace("hero", "moved")
+    assert (one.state, one.picture.path) == ("saved", was)
+    assert one.reason == f"the same picture is at {was}"
+
+
+def test_cells_that_share_a_render_say_that_it_is_paid_for_once(shown):
+    made = shown(entry("hero", "A bottle", mood=["calm", "bold"], seed=[1]), output="outputs/{{ mood }}.{{ ext }}")
+    assert [one.sharing for one in made.cards] == [2, 2]
+    assert made.spent == (Decimal("0.03"), 0)
+    assert data(made, str)["cards"][0]["cost"] == "$0.03, once for 2 pictures"
+
+
+def test_two_manifests_may_have_the_same_ids(shown):
+    made = shown(entry("hero", "A bottle", seed=[1, 2]), entry("hero", "A jar", seed=[2]))
+    names = [one.name for one in made.cards]
+    assert names == ["hero/seed=1", "manifests/m0.yaml: hero/seed=2", "manifests/m1.yaml: hero/seed=2"]
+    assert [(one.manifest, one.entry) for one in made.sections] == [
+        ("manifests/m0.yaml", "hero"),
+        ("manifests/m1.yaml", "hero"),
+    ]
+
+
+def test_zipped_values_are_axes_of_their_own(shown):
+    looks = [{"mood": "calm", "light": "dawn"}, {"mood": "bold", "light": "noon"}]
+    try:
+        made = shown(entry("hero", "A {{ look.mood }} bottle", look=looks, seed=[1]))
+    except UsageError:
+        pytest.skip("this version's manifests have no zipped values")
+    assert made.cards[1].axes == {"look.mood": "bold", "look.light": "noon", "seed": "1"}
+
+
+def test_an_axis_that_is_nowhere_is_refused_with_those_that_are(shown):
+    with pytest.raises(
+        UsageError, match='--rows sed: no entry has this axis; the axes are color, seed; did you mean "seed"'
+    ):
+        shown(entry("hero", "A {{ color }} jar", color=["red"], seed=[1]), rows="sed")
+
+
+def test_numbers_that_a_browser_would_round_stay_as_they_are(shown):
+    made = shown(entry("hero", "A bottle", seed=[4294967295]))
+    assert data(made, str)["cards"][0]["seed"] == "4294967295"
+    assert all(isinstance(value, str) for value in made.cards[0].parameters.values())
+
+
+def test_the_page_is_the_same_each_time_and_names_itself():
+    cards = [card(at, "text", entry="hero", axes={"n": str(at)}, picture=picture("a.png")) for at in range(3)]
+    made = of(cards)
+    small = {"a" * 64: Thumbnail("small.webp", 3, 2)}
+    assert page(made, small, str) == page(made, small, str)
+    assert page(made, small, str).count('loading="lazy"') == 3
+    assert "img-src 'self' file:;" in unescape(page(made, small, str))
+    assert "img-src 'self' file: data:;" in unescape(
+        page(made, {"a" * 64: Thumbnail("data:image/webp;base64,", 3, 2)}, str)
+    )
+
+
+def test_a_file_that_is_no_picture_has_a_card_that_says_so():
+    made = of([card(0, "text", entry="hero", axes={}, picture=picture("a.png"))])
+    assert "the file is cut off" in page(made, {"a" * 64: NoThumbnail("is cut off")}, str)
