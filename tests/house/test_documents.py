@@ -12,16 +12,24 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from browser.albums import album, card
 from house.test_imports import ALONE, DOORS, KNOWS
 
 from flux_pipeline import errors
 from flux_pipeline.manifest.cells import expand
 from flux_pipeline.manifest.schema import Schemas
-from flux_pipeline.report import problems
+from flux_pipeline.report import page, problems
 from flux_pipeline.simulator.server import Settings, Simulator, SimulatorThread
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/architecture.md", "docs/manifest.md")
+DOCUMENTS = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "docs/architecture.md",
+    "docs/gallery.md",
+    "docs/manifest.md",
+)
 TEXTS = {name: (ROOT / name).read_text() for name in DOCUMENTS}
 README, CONTRIBUTING, ARCHITECTURE = TEXTS["README.md"], TEXTS["CONTRIBUTING.md"], TEXTS["docs/architecture.md"]
 
@@ -139,10 +147,18 @@ def test_the_catalogue_has_as_many_pictures_as_the_readme_says():
     assert [*problems.text(expansion.warnings, "catalog.yaml", len(expansion.cells))][1:] == []
 
 
-def test_the_picture_of_the_result_is_small_enough_for_a_page():
-    picture = (ROOT / "docs" / "contact-sheet.png").read_bytes()
+@pytest.mark.parametrize("name", ["contact-sheet.png", "gallery.png"])
+def test_a_picture_of_the_result_is_small_enough_for_a_page(name):
+    picture = (ROOT / "docs" / name).read_bytes()
     assert picture.startswith(b"\x89PNG")
     assert len(picture) <= 300_000
+
+
+def test_the_fields_of_the_gallery_s_data_are_those_that_are_documented():
+    cards = [card(0, "text", entry="hero", axes={"color": "red"})]
+    made = page.data(album(cards), str)
+    said = {ticked(name)[0] for name, _ in table(TEXTS["docs/gallery.md"], "field")}
+    assert said == set(made) | {f"cards[].{name}" for name in made["cards"][0]}
 
 
 def test_the_exits_in_the_readme_are_those_of_the_errors():
