@@ -69,6 +69,16 @@ def built(folder, texts):
     return file
 
 
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory):
+    return built(tmp_path_factory.mktemp("pages") / "hostile", payloads())
+
+
+@pytest.fixture(scope="module")
+def harmless(tmp_path_factory):
+    return built(tmp_path_factory.mktemp("pages") / "harmless", [f"text {number}" for number in range(500)])
+
+
 def exists(path):
     try:
         return path.exists()
@@ -113,9 +123,7 @@ def tour(page):
     page.locator(".js").wait_for()
 
 
-def test_hostile_texts_change_no_element_and_run_nothing(tmp_path, screen):
-    harmless = built(tmp_path / "harmless", [f"text {number}" for number in range(500)])
-    hostile = built(tmp_path / "hostile", payloads())
+def test_hostile_texts_change_no_element_and_run_nothing(harmless, hostile, screen):
     plain, bad = screen(harmless), screen(hostile)
     for expected, found in zip(tour(plain), tour(bad), strict=True):
         assert found - expected == expected - found == Counter()
@@ -125,9 +133,9 @@ def test_hostile_texts_change_no_element_and_run_nothing(tmp_path, screen):
     assert bad.title() == f"Gallery of {PAYLOADS[0].rsplit('/', maxsplit=1)[-1]}"
 
 
-def test_a_hostile_text_is_shown_as_it_is(tmp_path, screen):
+def test_a_hostile_text_is_shown_as_it_is(hostile, screen):
     texts = payloads()
-    bad = screen(built(tmp_path / "hostile", texts))
+    bad = screen(hostile)
     shown = bad.evaluate(
         "() => JSON.parse(document.getElementById('album').textContent).cards.map((one) => one.prompt)"
     )
@@ -138,8 +146,8 @@ def test_a_hostile_text_is_shown_as_it_is(tmp_path, screen):
     assert [at for at in readable if prompts[at] != texts[at]] == []
 
 
-def test_a_file_with_a_hostile_name_is_shown(tmp_path, screen):
-    bad = screen(built(tmp_path / "hostile", payloads()))
+def test_a_file_with_a_hostile_name_is_shown(hostile, screen):
+    bad = screen(hostile)
     for at in (7, 8, 31, 32, 61, 62):
         bad.evaluate("(at) => document.querySelector(`#card-${at} .open`).click()", at)
         bad.locator("dialog img").evaluate("(one) => one.decode()")
@@ -159,14 +167,13 @@ def received(server):
     return said
 
 
-def test_the_policy_lets_nothing_in_that_is_not_of_the_page(tmp_path, browser):
+def test_the_policy_lets_nothing_in_that_is_not_of_the_page(harmless, browser):
     """The guard itself is tried: what a text would do if it became an element is refused by the browser."""
-    file = built(tmp_path / "harmless", [f"text {number}" for number in range(500)])
     with socket.create_server(("127.0.0.1", 0)) as outside:
         outside.setblocking(False)
         context = browser.new_context()
         page = context.new_page()
-        page.goto(file.as_uri())
+        page.goto(harmless.as_uri())
         page.evaluate(
             """async (outside) => {
             window.ran = [];
@@ -182,7 +189,7 @@ def test_the_policy_lets_nothing_in_that_is_not_of_the_page(tmp_path, browser):
             f"http://127.0.0.1:{outside.getsockname()[1]}",
         )
         assert page.evaluate("() => ran") == []
-        assert page.evaluate("() => document.baseURI") == file.as_uri()
+        assert page.evaluate("() => document.baseURI") == harmless.as_uri()
         assert page.evaluate("() => getComputedStyle(document.getElementById('styled')).color") != "rgb(1, 2, 3)"
         context.close()
         assert received(outside) == b"", "a browser may connect before it refuses, and says nothing then"
