@@ -24,6 +24,7 @@ KNOWS = {
     "ledger": ["errors"],
     "manifest": ["errors", "ledger.keys"],
     "audit": ["ledger", "wiro.tasks"],
+    "comparison": ["ledger", "manifest"],
     "derivation": ["ledger", "manifest"],
     "plan": ["errors", "ledger", "manifest"],
     "wiro.tasks": [],
@@ -31,11 +32,12 @@ KNOWS = {
     "wiro": ["errors", "ledger.keys", "__version__"],
     "run": ["errors", "ledger.facts", "ledger.history", "ledger.keys", "plan", "wiro.tasks", "wiro.outcomes"],
     "files": ["errors"],
-    "report": ["audit", "derivation", "errors", "ledger", "manifest", "plan", "run.outcome"],
+    "report": ["audit", "comparison", "derivation", "errors", "ledger", "manifest", "plan", "run.outcome"],
     "simulator": ["errors"],
     "cli": [
         *(
             "audit",
+            "comparison",
             "derivation",
             "errors",
             "files",

@@ -1,0 +1,192 @@
+"""Where the pictures of a comparison can be looked at: on disk, at a revision of git, or nowhere, and why."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from urllib.parse import quote
+
+from flux_pipeline.cli.revision import Revision
+from flux_pipeline.comparison import Comparison, Version
+from flux_pipeline.errors import FluxError
+from flux_pipeline.files.checker import Checker
+from flux_pipeline.files.derive import Order, can_write
+from flux_pipeline.files.folders import split
+from flux_pipeline.files.image import Rejected
+from flux_pipeline.files.save import Files
+from flux_pipeline.files.walk import LIMIT_BYTES
+from flux_pipeline.ledger.facts import FileFact
+from flux_pipeline.ledger.history import History
+from flux_pipeline.report.compare import Look
+
+_LONGEST = 560  # pixels of a thumbnail, for screens of two dots a pixel and two pictures in a row
+_QUALITY = 76
+_MOST_SHOWN = 600  # pictures in a page: some 20 MB
+_MOST_COMMITTED = 400  # pictures that git is asked for
+_WHY = {
+    "pending": "not made yet",
+    "running": "still being made",
+    "doubtful": "nobody knows whether it is being made",
+    "failed": "failed",
+    "cancelled": "was cancelled",
+    "paid": "paid for, not fetched yet",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A picture with a file that holds it: at `path` below the root, or, where that is empty, only at the revision."""
+
+    picture: FileFact
+    path: str
+    file: Path
+
+
+def find(
+    comparison: Comparison,
+    histories: tuple[History, History],
+    root: Path,
+    then: Revision | None,
+    folder: Path,
+    *,
+    shown: bool,
+) -> Mapping[str, tuple[Look | None, Look | None]]:
+    """Return the looks of every cell that differs; with thumbnails if `shown`. `folder` is where the report stands."""
+    rows = comparison.differing
+    places = {
+        side.key: _places(side, histories) for row in rows for side in (row.before, row.after) if side and side.picture
+    }
+    present = _survey(root, {path for paths in places.values() for path in paths})
+    with TemporaryDirectory(prefix="flux-pipeline-") as aside:
+        past = _Past(then, root, Path(aside))
+        looks: dict[str, tuple[Look | None, Look | None]] = {}
+        found: dict[str, _Found] = {}
+        for row in rows:
+            pair = []
+            for side in (row.before, row.after):
+                paths = places.get(side.key, ()) if side else ()
+                pair.append(_look(side, paths, present, root, folder, past, found) if side else None)
+            looks[row.cell] = (pair[0], pair[1])
+        if not shown:
+            return looks
+        sources = dict(_thumbnails(found))
+        return {
+            row.cell: (
+                _dressed(row.before, looks[row.cell][0], sources),
+                _dressed(row.after, looks[row.cell][1], sources),
+            )
+            for row in rows
+        }
+
+
+def _places(side: Version, histories: Iterable[History]) -> tuple[str, ...]:
+    once = (path for history in histories for one in history.of(side.key) for path in sorted(one.files))
+    return tuple(dict.fromkeys((*([side.path] if side.path else []), *once)))
+
+
+def _survey(root: Path, paths: Iterable[str]) -> Mapping[str, str]:
+    """Return the sums of the files that are there; a lockfile may name any path, and none outside the root is read."""
+    below = [path for path in paths if _is_below(path)]
+    return {path: getattr(one, "sha256", "") for path, one in Files(root).survey(below).items()}
+
+
+def _is_below(path: str) -> bool:
+    try:
+        split(path)
+    except FluxError:
+        return False
+    return True
+
+
+class _Past:
+    """Pictures that are committed at a revision, written aside so that they can be made small."""
+
+    def __init__(self, then: Revision | None, root: Path, aside: Path) -> None:
+        self._then = then
+        self._root = root
+        self._aside = aside
+        self._asked = 0
+
+    def file(self, picture: FileFact, paths: Iterable[str]) -> Path | None:
+        """Return a file that holds the picture as it is committed at one of these paths, None where none does."""
+        for path in paths if self._then else ():
+            if self._asked >= _MOST_COMMITTED or not _is_below(path):
+                continue
+            self._asked += 1
+            data = self._then.read(self._root / path, LIMIT_BYTES) if self._then else None
+            if data is not None and hashlib.sha256(data).hexdigest() == picture.sha256:
+                file = self._aside / picture.sha256
+                file.write_bytes(data)
+                return file
+        return None
+
+    @property
+    def name(self) -> str:
+        return self._then.name if self._then else ""
+
+
+def _look(
+    side: Version,
+    paths: tuple[str, ...],
+    present: Mapping[str, str],
+    root: Path,
+    folder: Path,
+    past: _Past,
+    found: dict[str, _Found],
+) -> Look:
+    picture = side.picture
+    if picture is None:
+        return Look(reason=_WHY.get(side.state, "not on record"))
+    look = Look(width=picture.width, height=picture.height)
+    if path := next((path for path in paths if present.get(path) == picture.sha256), ""):
+        found.setdefault(picture.sha256, _Found(picture, path, (root / path).absolute()))
+        return replace(look, path=path, address=_address(root / path, folder))
+    file = found[picture.sha256].file if picture.sha256 in found else past.file(picture, paths)
+    if file is not None:
+        found.setdefault(picture.sha256, _Found(picture, "", file))
+        return replace(look, reason=f"not on disk any more; committed at {past.name}")
+    gone = "another file is there now" if side.path in present else "not on disk any more"
+    return replace(look, reason=f"{side.path}: {gone}")
+
+
+def _address(file: Path, folder: Path) -> str:
+    """Return the way from a report's folder to a file, as a browser reads it."""
+    return quote(os.fsencode(os.path.relpath(file.absolute(), folder.absolute())))
+
+
+def _dressed(side: Version | None, look: Look | None, sources: Mapping[str, tuple[str, int, int]]) -> Look | None:
+    picture = side.picture if side else None
+    if look is None or picture is None or picture.sha256 not in sources:
+        return look
+    source, width, height = sources[picture.sha256]
+    if not source.startswith("data:"):
+        return replace(look, reason=f"cannot be shown: {source}")
+    return replace(look, source=source, width=width, height=height)
+
+
+def _thumbnails(found: Mapping[str, _Found]) -> Iterator[tuple[str, tuple[str, int, int]]]:
+    """Yield by its sum every picture as a data URI with its size in pixels, or why it cannot be made small."""
+    form = "webp" if can_write("webp") else "jpeg"
+    chosen = [*found.values()][:_MOST_SHOWN]
+
+    def make(one: _Found) -> tuple[str, tuple[str, int, int]]:
+        picture = one.picture
+        share = min(1.0, _LONGEST / max(picture.width, picture.height, 1))
+        width, height = (max(1, round(side * share)) for side in (picture.width, picture.height))
+        order = Order(format=form, width=width, height=height, cover=False, quality=_QUALITY, master=picture.sha256)
+        try:
+            made = checker.derive(one.file, order)
+        except FluxError as error:
+            made = Rejected(str(error))
+        if isinstance(made, Rejected):
+            return picture.sha256, (made.reason, width, height)
+        return picture.sha256, (f"data:image/{form};base64,{base64.b64encode(made).decode()}", width, height)
+
+    with Checker() as checker, ThreadPoolExecutor(2) as workers:
+        yield from workers.map(make, chosen)

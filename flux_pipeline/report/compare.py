@@ -1,0 +1,198 @@
+"""A comparison in words and as a JSON document, and what all its forms share."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flux_pipeline.comparison import Change, Comparison, Dollars, Row, Version
+from flux_pipeline.ledger.keys import Json
+from flux_pipeline.report.documents import dollars
+from flux_pipeline.report.text import known, money
+from flux_pipeline.report.wording import Piece, pieces
+
+# What nobody sees but what acts on what is seen: controls, half characters, and signs that turn the direction of text.
+_UNSEEN = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]+")
+_MOST = 4000  # characters of one text
+NO_PROMPTS = "lockfiles do not hold prompts: name the manifest with --manifest, or compare it with --against REV"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """How a picture can be looked at, or the `reason` why not.
+
+    `path` is a file on disk that holds it, below the output root, and `address` the way there from where the report
+    is read, as a browser reads it; both are empty where it is not on disk. `source` is a thumbnail as a data URI.
+    """
+
+    path: str = ""
+    address: str = ""
+    source: str = ""
+    width: int = 0
+    height: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """A comparison with the names of its two sides, and the pictures by cell: (before, after)."""
+
+    comparison: Comparison
+    old: str
+    new: str
+    looks: Mapping[str, tuple[Look | None, Look | None]]
+    simulated: bool = False
+
+    @property
+    def blind(self) -> bool:
+        """Whether a request changed whose prompts nobody knows."""
+        return any(_prompts(row) is None for row in self.comparison.rows if row.change is Change.CHANGED)
+
+
+def clean(text: str, most: int = _MOST) -> str:
+    """Return a text without characters that act on their surroundings, cut when it is very long; line ends stay."""
+    text = _UNSEEN.sub(" ", text.replace("\r\n", "\n"))
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def value(given: Json) -> str:
+    """Return a parameter's value as people write it."""
+    return "—" if given is None else given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
+
+
+def wording(row: Row) -> tuple[Piece, ...]:
+    """Return how the prompt changed; nothing where it did not, or where it is not known."""
+    prompts = _prompts(row)
+    return pieces(*prompts) if prompts and prompts[0] != prompts[1] else ()
+
+
+def prompt(row: Row) -> str:
+    """Return the prompt of a cell whose prompt did not change; nothing where it is not known."""
+    side = row.after or row.before
+    return (side.prompt or "") if side and not wording(row) else ""
+
+
+def _prompts(row: Row) -> tuple[str, str] | None:
+    if row.before is None or row.after is None or row.before.prompt is None or row.after.prompt is None:
+        return None
+    return row.before.prompt, row.after.prompt
+
+
+def amount(sum_: Dollars) -> str:
+    return known(sum_.known, sum_.unknown)
+
+
+def signed(sum_: Dollars) -> str:
+    """Return a difference with its sign."""
+    if sum_.unknown:
+        return "unknown"
+    sign = "+" if sum_.known > 0 else "−" if sum_.known < 0 else ""
+    return sign + money(abs(sum_.known))
+
+
+def counted(comparison: Comparison) -> str:
+    """Return the counts in one sentence."""
+    counts = comparison.counts()
+    odd = sum(row.differs for row in comparison.rows if row.change is Change.SAME)
+    said = [f"{counts[change]} {change}" for change in Change if counts[change]]
+    return (", ".join(said) or "no cells") + (f" ({odd} of them with something new)" if odd else "")
+
+
+def costs(total: Row) -> str:
+    """Return the dollars in one sentence."""
+    paid = amount(total.paid) if total.paid != Dollars() else "nothing"
+    due = f"{amount(total.due)} may still be due" if total.due != Dollars() else "nothing is due"
+    return (
+        f"{amount(total.spent_before)} before, {amount(total.spent_after)} after ({signed(total.difference)}); "
+        f"{paid} was paid in between, {due}"
+    )
+
+
+def text(report: Report) -> Iterator[str]:
+    """Yield a block of lines for each cell that differs, then the counts and the dollars."""
+    yield f"--- {clean(report.old)}"
+    yield f"+++ {clean(report.new)}"
+    for row in report.comparison.differing:
+        due = f", {amount(row.due)} due" if row.due != Dollars() else ""
+        yield f"{row.change:<8} {_line(row.cell)}  {amount(row.spent_before)} → {amount(row.spent_after)}{due}"
+        yield from (f"  note     {_line(note)}" for note in row.notes)
+        if changed := wording(row):
+            yield f"  prompt   {_line(''.join(map(_marked, changed)))}"
+        for name, (old, new) in row.parameters.items():
+            yield f"  {_line(name):<8} {_line(value(old))} → {_line(value(new))}"
+        if row.change is Change.CHANGED and row.before and row.after and _prompts(row) is None:
+            yield f"  key      {row.before.key[:12]} → {row.after.key[:12]}"
+        for word, look in zip(("before", "after"), report.looks.get(row.cell, (None, None)), strict=True):
+            if look:
+                yield f"  {word:<8} {_line(look.path) or _line(look.reason)}"
+    if report.blind:
+        yield f"note: {NO_PROMPTS}"
+    yield counted(report.comparison)
+    yield costs(report.comparison.total())
+
+
+def _line(text: str) -> str:
+    return clean(text).replace("\n", " ")
+
+
+def _marked(piece: Piece) -> str:
+    return {"kept": piece.text, "gone": f"[-{piece.text}-]", "new": f"{{+{piece.text}+}}"}[piece.fate]
+
+
+def document(report: Report) -> dict[str, Any]:
+    """Return what `compare --json` prints: every cell, those that are the same among them."""
+    comparison = report.comparison
+    return {
+        "old": report.old,
+        "new": report.new,
+        "differs": comparison.differs,
+        "counts": {str(change): count for change, count in comparison.counts().items()},
+        "cost_usd": _dollars(comparison.total()),
+        "cells": [_row(row, *report.looks.get(row.cell, (None, None))) for row in comparison.rows],
+    }
+
+
+def _row(row: Row, before: Look | None, after: Look | None) -> dict[str, Any]:
+    return {
+        "cell": row.cell,
+        "change": str(row.change),
+        "differs": row.differs,
+        "notes": list(row.notes),
+        "prompt": [[piece.fate, piece.text] for piece in wording(row)],
+        "params": {name: {"old": old, "new": new} for name, (old, new) in row.parameters.items()},
+        "cost_usd": _dollars(row),
+        "old": _version(row.before, before),
+        "new": _version(row.after, after),
+    }
+
+
+def _dollars(row: Row) -> dict[str, Any]:
+    sums = {
+        "old": row.spent_before,
+        "new": row.spent_after,
+        "difference": row.difference,
+        "paid": row.paid,
+        "due": row.due,
+    }
+    unknown = {name: one.unknown for name, one in sums.items() if one.unknown}
+    told = {name: dollars(one.known if one.known or not one.unknown else None) for name, one in sums.items()}
+    return told | ({"unknown_prices": unknown} if unknown else {})
+
+
+def _version(version: Version | None, look: Look | None) -> dict[str, Any] | None:
+    if version is None:
+        return None
+    return {
+        "key": version.key,
+        "state": version.state,
+        "task": version.task,
+        "model": version.model,
+        "prompt": version.prompt,
+        "path": version.path,
+        "sha256": version.picture.sha256 if version.picture else None,
+        "on_disk": (look.path or None) if look else None,
+        "not_shown": (look.reason or None) if look else None,
+    }

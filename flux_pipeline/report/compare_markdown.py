@@ -1,0 +1,145 @@
+"""A comparison as Markdown for a pull request.
+
+Whatever comes from a manifest or a lockfile stands inside of `<code>`, where no forge makes links, mentions or pictures
+of it, and each of its signs that Markdown or HTML could act on is written as a number.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from flux_pipeline.comparison import Change, Dollars, Row, Version
+from flux_pipeline.report.compare import (
+    NO_PROMPTS,
+    Look,
+    Report,
+    amount,
+    clean,
+    costs,
+    counted,
+    prompt,
+    signed,
+    value,
+    wording,
+)
+
+MOST = 60_000  # characters: a comment may have 65,536
+_MOST_ROWS = 200  # of the table
+_ROOM = 400  # for the last lines
+_TEXT, _NAME = 1500, 200  # characters
+_ACTIVE = re.compile(r"[^\w ,/=\n-]|_", re.ASCII)
+_MARKS = {"kept": ("", ""), "gone": ("<del>", "</del>"), "new": ("<ins>", "</ins>")}
+
+
+def markdown(report: Report) -> str:
+    """Return the report, never longer than MOST characters: what does not fit is counted."""
+    total = report.comparison.total()
+    rows = report.comparison.differing
+    rehearsed = " (a rehearsal: nothing was paid)" if report.simulated else ""
+    head = [
+        "### Pictures, before and after",
+        "",
+        f"{_code(report.old)} → {_code(report.new)}: **{counted(report.comparison)}**{rehearsed}",
+        "",
+        f"{costs(total)}.",
+        "",
+    ]
+    if report.blind:
+        head += [f"_{_escaped(NO_PROMPTS[0].upper() + NO_PROMPTS[1:])}._", ""]
+    if not rows:
+        return "\n".join([*head, "Nothing differs.", ""])
+    table = ["| cell | | before | after | difference | due |", "|---|---|--:|--:|--:|--:|"]
+    table += [_row(row) for row in rows[:_MOST_ROWS]]
+    if len(rows) > _MOST_ROWS:
+        table.append(f"| … and {len(rows) - _MOST_ROWS} more | | | | | |")
+    text = _within([*head, *table], MOST // 2) + "\n\n"
+    told = 0
+    for row in rows:
+        block = "\n".join(_details(row, *report.looks.get(row.cell, (None, None)))) + "\n\n"
+        if len(text) + len(block) > MOST - _ROOM:
+            break
+        text, told = text + block, told + 1
+    more = len(rows) - told
+    return text + (f"… and {more} more; `flux-pipeline compare -o compare.html` shows all of them.\n" if more else "")
+
+
+def _within(lines: list[str], most: int) -> str:
+    """Return as many whole lines as fit, and how many do not."""
+    text = "\n".join(lines)
+    if len(text) <= most:
+        return text
+    kept = 0
+    length = 0
+    for line in lines:
+        length += len(line) + 1
+        if length > most - _ROOM:
+            break
+        kept += 1
+    left = len(lines) - kept
+    return "\n".join([*lines[:kept], f"| … and {left} more | | | | | |"])
+
+
+def _row(row: Row) -> str:
+    due = amount(row.due) if row.due != Dollars() else ""
+    money = f"{_spent(row.before, row.spent_before)} | {_spent(row.after, row.spent_after)} | {signed(row.difference)}"
+    return f"| {_code(row.cell)} | {row.change} | {money} | {due} |"
+
+
+def _spent(version: Version | None, spent: Dollars) -> str:
+    return "—" if version is None and spent == Dollars() else amount(spent)
+
+
+def _details(row: Row, before: Look | None, after: Look | None) -> Iterator[str]:
+    yield f"<details><summary>{row.change}: {_code(row.cell)}</summary>"
+    yield ""
+    for note in row.notes:
+        yield f"- {_code(note)}"
+    if changed := wording(row):
+        parts = [
+            f"{start}{_escaped(clean(piece.text, _TEXT))}{end}"
+            for piece in changed
+            for start, end in [_MARKS[piece.fate]]
+        ]
+        yield f"- prompt: <code>{_cut(parts)}</code>"
+    elif words := prompt(row):
+        yield f"- prompt: {_code(words, _TEXT)}"
+    for name, (old, new) in row.parameters.items():
+        yield f"- {_code(name)}: {_code(value(old))} → {_code(value(new))}"
+    if row.change is Change.CHANGED and row.before and row.after:
+        yield f"- key: {_code(row.before.key[:12])} → {_code(row.after.key[:12])}"
+    yield ""
+    if before or after:
+        yield "| before | after |"
+        yield "|---|---|"
+        yield f"| {_picture(before, 'before', row.cell)} | {_picture(after, 'after', row.cell)} |"
+        yield ""
+    yield "</details>"
+
+
+def _picture(look: Look | None, when: str, cell: str) -> str:
+    if look is None:
+        return "—"
+    if not look.path:
+        return _code(look.reason)
+    return f"![{when}: {_escaped(clean(cell, _NAME)).replace(chr(10), ' ')}]({look.address})<br>{_code(look.path)}"
+
+
+def _cut(parts: list[str]) -> str:
+    """Join as many whole parts as a comment has room for: a cut within one could leave it open."""
+    kept: list[str] = []
+    for part in parts:
+        if sum(map(len, kept)) + len(part) > _TEXT * 6:
+            return "".join([*kept, "…"])
+        kept.append(part)
+    return "".join(kept)
+
+
+def _code(text: str, most: int = _NAME) -> str:
+    return f"<code>{_escaped(clean(text, most))}</code>"
+
+
+def _escaped(text: str) -> str:
+    """Write every sign that could act as its number, and line ends as breaks; letters of all languages stay."""
+    numbered = _ACTIVE.sub(lambda sign: sign[0] if ord(sign[0]) > 127 else f"&#{ord(sign[0])};", text)
+    return numbered.replace("\n", "<br>")
