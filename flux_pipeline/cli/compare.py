@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from flux_pipeline.cli import options
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from flux_pipeline.report.compare import Report
 
 _MOST_BYTES = 2 << 20  # of a manifest or a schema, as they were
+_MOST_ROWS_BYTES = 16 << 20
 _MOST_SCHEMAS = 200
 
 
@@ -80,7 +83,7 @@ def command(
     else:
         if len(places) != 2:
             raise UsageError("name two lockfiles, the old one first, or one manifest and --against REV")
-        if lockfile is not None or simulate:
+        if _was_typed("lockfile") or _was_typed("simulate"):
             raise UsageError("--lockfile and --simulate go with --against; two lockfiles are named as they are")
         old, new = _two(places[0], places[1], manifest, max_cells)
         names = (str(places[0]), str(places[1]))
@@ -95,11 +98,18 @@ def command(
         page.parent if page else Path(),
         shown=page is not None,
     )
-    report = Report(comparison=comparison, old=names[0], new=names[1], looks=looks, simulated=simulate)
+    report = Report(
+        comparison=comparison, old=names[0], new=names[1], looks=looks, simulated=simulate and revision is not None
+    )
     if page is not None:
         _write(page, report)
     _print(report, form, page, as_json=as_json)
     return 1 if exit_code and comparison.differs else 0
+
+
+def _was_typed(name: str) -> bool:
+    """Whether a flag stands on the command line: one that the environment sets for other commands is no mistake."""
+    return click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
 def _print(report: Report, form: str | None, page: Path | None, *, as_json: bool) -> None:
@@ -187,11 +197,22 @@ def _cells(then: Revision, manifest: Path, max_cells: int | None, *, simulate: b
         try:
             schemas = Schemas((_schemas(then, Path(folder)), Path("schemas")))
             place = project.rehearsed if simulate else None
-            return expand(source, file=name, schemas=schemas, max_cells=max_cells, place=place).cells
+            read = partial(_rows, then, manifest.parent)
+            return expand(source, file=name, schemas=schemas, max_cells=max_cells, place=place, read=read).cells
         except UsageError as error:
             first = str(error).splitlines()[0]
             click.echo(f"note: its prompts are unknown at {then.name}, since it cannot be read: {first}", err=True)
             return None
+
+
+def _rows(then: Revision, folder: Path, name: str) -> bytes:
+    """Return a file of rows as it was beside the manifest; UsageError where it was not there."""
+    from flux_pipeline.errors import UsageError
+
+    data = then.read(folder / name, _MOST_ROWS_BYTES)
+    if data is None:
+        raise UsageError(f"{name} is not at {then.name}, or too large")
+    return data
 
 
 def _schemas(then: Revision, folder: Path) -> Path:

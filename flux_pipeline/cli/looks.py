@@ -16,17 +16,16 @@ from flux_pipeline.cli.revision import Revision
 from flux_pipeline.comparison import Comparison, Version
 from flux_pipeline.errors import FluxError
 from flux_pipeline.files.checker import Checker
-from flux_pipeline.files.derive import Order, can_write
 from flux_pipeline.files.folders import split
 from flux_pipeline.files.image import Rejected
 from flux_pipeline.files.save import Files
+from flux_pipeline.files.thumbnails import Thumbnails
 from flux_pipeline.files.walk import LIMIT_BYTES
 from flux_pipeline.ledger.facts import FileFact
 from flux_pipeline.ledger.history import History
 from flux_pipeline.report.compare import Look
 
-_LONGEST = 560  # pixels of a thumbnail, for screens of two dots a pixel and two pictures in a row
-_QUALITY = 76
+_CACHE = Path(".flux-pipeline/thumbnails")  # the same as the gallery's
 _MOST_SHOWN = 600  # pictures in a page: some 20 MB
 _MOST_COMMITTED = 400  # pictures that git is asked for
 _WHY = {
@@ -172,21 +171,18 @@ def _dressed(side: Version | None, look: Look | None, sources: Mapping[str, tupl
 
 def _thumbnails(found: Mapping[str, _Found]) -> Iterator[tuple[str, tuple[str, int, int]]]:
     """Yield by its sum every picture as a data URI with its size in pixels, or why it cannot be made small."""
-    form = "webp" if can_write("webp") else "jpeg"
     chosen = [*found.values()][:_MOST_SHOWN]
 
     def make(one: _Found) -> tuple[str, tuple[str, int, int]]:
-        picture = one.picture
-        share = min(1.0, _LONGEST / max(picture.width, picture.height, 1))
-        width, height = (max(1, round(side * share)) for side in (picture.width, picture.height))
-        order = Order(format=form, width=width, height=height, cover=False, quality=_QUALITY, master=picture.sha256)
         try:
-            made = checker.derive(one.file, order)
+            small = maker.make(one.file, one.picture)
         except FluxError as error:
-            made = Rejected(str(error))
-        if isinstance(made, Rejected):
-            return picture.sha256, (made.reason, width, height)
-        return picture.sha256, (f"data:image/{form};base64,{base64.b64encode(made).decode()}", width, height)
+            small = Rejected(str(error))
+        if isinstance(small, Rejected):
+            return one.picture.sha256, (small.reason, one.picture.width, one.picture.height)
+        source = f"data:image/{small.format};base64,{base64.b64encode(small.data).decode()}"
+        return one.picture.sha256, (source, small.width, small.height)
 
     with Checker() as checker, ThreadPoolExecutor(2) as workers:
+        maker = Thumbnails(_CACHE, checker.derive)
         yield from workers.map(make, chosen)

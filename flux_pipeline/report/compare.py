@@ -113,8 +113,8 @@ def costs(total: Row) -> str:
 
 def text(report: Report) -> Iterator[str]:
     """Yield a block of lines for each cell that differs, then the counts and the dollars."""
-    yield f"--- {clean(report.old)}"
-    yield f"+++ {clean(report.new)}"
+    yield f"--- {_line(report.old)}"
+    yield f"+++ {_line(report.new)}"
     for row in report.comparison.differing:
         due = f", {amount(row.due)} due" if row.due != Dollars() else ""
         yield f"{row.change:<8} {_line(row.cell)}  {amount(row.spent_before)} → {amount(row.spent_after)}{due}"

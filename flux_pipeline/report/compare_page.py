@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterator
-from html import escape
 
 from flux_pipeline.comparison import Change, Dollars, Row, Version
 from flux_pipeline.report.compare import (
@@ -21,6 +20,7 @@ from flux_pipeline.report.compare import (
     value,
     wording,
 )
+from flux_pipeline.report.markup import escaped
 
 MARK = "<!doctype html><!-- flux-pipeline compare -->"  # by which a page is known that may be written anew
 _STYLE = """
@@ -125,7 +125,7 @@ def _article(row: Row, before: Look | None, after: Look | None) -> Iterator[str]
         changes.append(("key", row.before.key[:12], row.after.key[:12]))
     if changes:
         lines = "".join(
-            f"<tr><th>{_text(name)}</th><td><del>{_text(old)}</del></td><td><ins>{_text(new)}</ins></td></tr>"
+            f'<tr><th scope="row">{_text(name)}</th><td><del>{_text(old)}</del></td><td><ins>{_text(new)}</ins></td></tr>'
             for name, old, new in changes
         )
         yield f"<table>{lines}</table>"
@@ -142,7 +142,7 @@ def _figure(look: Look | None, when: str, cell: str) -> str:
     where = f": {_code(look.path)}" if look.path else f": {_text(look.reason)}" if look.source and look.reason else ""
     if look.source:
         image = (
-            f'<img src="{_text(look.source, None)}" width="{look.width}" height="{look.height}" loading="lazy" '
+            f'<img src="{_text(look.source, None)}" width="{look.width}" height="{look.height}" decoding="async" '
             f'alt="{when}: {_text(cell)}">'
         )
     else:
@@ -163,4 +163,4 @@ def _code(text: str) -> str:
 
 
 def _text(text: str, most: int | None = 20_000) -> str:
-    return escape(text if most is None else clean(text, most))
+    return escaped(text if most is None else clean(text, most))

@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from functools import lru_cache
 from typing import Literal
 
 Fate = Literal["kept", "gone", "new"]
 _WORD = re.compile(r"\s+|\w+|[^\w\s]")
-_MOST_WORDS = 1500  # of both together: the effort grows with their product
+_MOST_WORDS = 800  # of both together: the effort grows with their product
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +22,13 @@ class Piece:
     text: str
 
 
+@lru_cache(maxsize=4096)  # the cells of an entry often change by the same words
 def pieces(old: str, new: str) -> tuple[Piece, ...]:
     """Return the words of both: those that are not new make the old text, those that are not gone the new one."""
+    if old == new:
+        return (Piece("kept", old),) if old else ()
     before, after = _WORD.findall(old), _WORD.findall(new)
-    if old != new and len(before) + len(after) > _MOST_WORDS:
+    if len(before) + len(after) > _MOST_WORDS:
         return tuple(_joined([("gone", old), ("new", new)]))
     found: list[tuple[Fate, str]] = []
     for what, a, b, c, d in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
