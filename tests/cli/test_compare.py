@@ -1,0 +1,243 @@
+"""`compare`: in a real repository, with the real program, against a simulator."""
+
+from __future__ import annotations
+
+import subprocess
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from cli import errands
+from cli.workshop import Workshop, entry
+
+from flux_pipeline.cli.revision import revision
+from flux_pipeline.errors import UsageError
+from flux_pipeline.ledger.facts import FileFact, Settled, Submission
+from flux_pipeline.ledger.lockfile import replace as put
+
+ENDPOINT = "https://api.wiro.ai/v1"
+AGAINST = ("--against", "HEAD")
+
+
+def git(folder, *arguments):
+    named = ["git", "-c", "user.name=n", "-c", "user.email=e@example.invalid", "-c", "init.defaultBranch=main"]
+    done = subprocess.run([*named, *arguments], cwd=folder, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def commit(folder, *paths):
+    git(folder, "init", "-q")
+    git(folder, "add", "-f", *paths)
+    git(folder, "commit", "-q", "-m", "before")
+
+
+def picture(number, prompt="1", **known):
+    """Return a submission that ended with a picture of which only the lockfile knows."""
+    fact = FileFact(sha256="c" * 64, bytes=9, width=64, height=64)
+    return Submission(
+        id=f"{number}" * 32,
+        **{
+            "key": prompt * 64,
+            "cell": f"hero/seed={number}",
+            "intended_at": f"2026-11-23T01:00:0{number}Z",
+            "estimate": Decimal("0.03"),
+            "tasks": (f"222{number}",),
+            "settled": Settled(state="finished", pexit="0", cost=Decimal("0.03"), at="2026-11-23T01:00:09Z"),
+            "files": {f"outputs/hero/{number}.png": fact},
+        }
+        | known,
+    )
+
+
+@pytest.fixture
+def desk(tmp_path, monkeypatch, capfd):
+    """Return a folder with a manifest and its lockfile in a repository, and a way to call the program there."""
+    workshop = Workshop(tmp_path)
+    workshop.write(entry(seeds=(1, 2)))
+    put(workshop.lockfile, ENDPOINT, [picture(1), picture(2, "2")])
+    commit(tmp_path, "manifests")
+    return workshop, errands.caller(workshop, monkeypatch, capfd)
+
+
+def test_a_changed_prompt_is_compared_with_what_was_committed_before_and_after_the_run(workshop, monkeypatch, capfd):
+    folder, call = workshop.folder, errands.caller(workshop, monkeypatch, capfd)
+    assert call("run", "--no-progress").code == 0
+    commit(folder, "manifests", "outputs")
+    (folder / "outputs/hero/1.png").unlink()
+    workshop.write(entry(seeds=(1, 2, 4), prompt="A teal <b>bottle</b>"))
+    before = call("compare", *AGAINST, "--json").document
+    assert before["counts"] == {"changed": 2, "added": 1, "removed": 1, "same": 0}
+    assert before["cost_usd"] == {"old": 0.09, "new": 0.09, "difference": 0.0, "paid": 0.0, "due": 0.09}
+    assert call("run", "--no-progress").code == 0
+    after = call("compare", *AGAINST, "-o", "compare.html", "--json").document
+    assert after["cost_usd"] == {"old": 0.09, "new": 0.18, "difference": 0.09, "paid": 0.09, "due": 0.0}
+    assert Decimal(str(after["cost_usd"]["new"])) == workshop.charged()
+    cells = {one["cell"]: one for one in after["cells"]}
+    changed = cells["hero/seed=1,size=64x64"]
+    assert (changed["old"]["prompt"], changed["new"]["prompt"]) == ("A red bottle", "A teal <b>bottle</b>")
+    assert changed["old"]["not_shown"] == "not on disk any more; committed at HEAD"
+    assert changed["new"]["on_disk"] == "outputs/hero/1.png"
+    page = (folder / "compare.html").read_text()
+    assert page.count("<img src=") == page.count('src="data:image/') == 6, "both of two cells, and one of each other"
+    assert 'href="outputs/hero/1.png"' in page
+    assert "<b>bottle" not in page
+    assert workshop.made() == 6, "comparing asked for nothing"
+
+
+def test_what_has_not_changed_is_the_same_and_exit_code_tells(desk):
+    workshop, call = desk
+    done = call("compare", *AGAINST, "--exit-code")
+    assert (done.code, "Nothing differs." in done.out) == (0, True)
+    workshop.write(entry(seeds=(1, 2), prompt="A teal bottle"))
+    assert call("compare", *AGAINST).code == 0
+    assert call("compare", *AGAINST, "--exit-code").code == 1
+    assert call("compare", *AGAINST, "--exit-code", "--select", "*seed=2*").out.count("<details>") == 1
+    assert call("compare", *AGAINST, "--select", "nobody*").code == 2
+
+
+def test_two_lockfiles_are_compared_by_key_and_a_manifest_tells_the_prompts(desk):
+    workshop, call = desk
+    old, new = workshop.folder / "old.lock", workshop.folder / "new.lock"
+    expanded = call("expand", "--json").document["cells"]
+    keys = {"key": expanded[0]["key"], "cell": expanded[0]["id"]}
+    put(old, ENDPOINT, [picture(1, cell=keys["cell"]), picture(2, "2")])
+    put(new, ENDPOINT, [picture(1, cell=keys["cell"]), picture(3, **keys)])
+    done = call("compare", old, new, "--format", "text", manifest=None)
+    assert "--manifest" in done.out
+    assert "1 changed, 1 removed" in done.out
+    assert "$0.06 before, $0.06 after ($0.00); $0.03 was paid in between, nothing is due" in done.out
+    known = call("compare", old, new, "--manifest", "manifests/m.yaml", "--json", manifest=None).document
+    assert [cell["new"]["prompt"] for cell in known["cells"] if cell["new"]] == ["A red bottle"]
+
+
+def test_a_default_of_a_schema_that_changed_is_a_change(desk):
+    workshop, call = desk
+    model = "black-forest-labs/flux-2-pro-t2i"
+    schema = workshop.folder / "schemas" / "models" / f"{model}.schema.json"
+    schema.parent.mkdir(parents=True)
+    text = call("schema", model, manifest=None).out
+    schema.write_text(text)
+    commit(workshop.folder, "schemas")
+    schema.write_text(text.replace('"default": 2', '"default": 3'))
+    changed = call("compare", *AGAINST, "--json").document["cells"]
+    assert [cell["params"] for cell in changed] == [{"safetyTolerance": {"old": 2, "new": 3}}] * 2
+
+
+def test_a_row_that_changed_in_a_file_is_a_change(desk):
+    workshop, call = desk
+    rows = workshop.manifest.with_name("rows.csv")
+    rows.write_text("sku,color\nA1,red\nA2,teal\n")
+    one = {"id": "hero", "prompt": "A {{ color }} bottle", "foreach": "rows.csv", "matrix": {"size": ["64x64"]}}
+    workshop.write(one, output="outputs/{{ sku }}.{{ ext }}")
+    commit(workshop.folder, "manifests")
+    rows.write_text("sku,color\nA1,red\nA2,gold\n")
+    done = call("compare", *AGAINST, "--json")
+    changed = [cell for cell in done.document["cells"] if cell["differs"]]
+    assert [(cell["old"], cell["new"]) for cell in changed if cell["change"] == "same"] == []
+    told = {cell["change"]: (cell["old"] or cell["new"])["prompt"] for cell in changed}
+    assert told in ({"changed": "A teal bottle"}, {"added": "A gold bottle", "removed": "A teal bottle"})
+    assert done.err == ""
+
+
+def test_a_manifest_that_could_not_be_read_then_is_compared_by_its_lockfile(desk):
+    workshop, call = desk
+    sound = workshop.manifest.read_text()
+    workshop.manifest.write_text("version: 1\nentries: [{id: hero, promt: x}]\n")
+    commit(workshop.folder, "manifests")
+    workshop.manifest.write_text(sound)
+    done = call("compare", *AGAINST, "--json")
+    assert (done.code, done.document["counts"]["removed"]) == (0, 2)
+    assert "prompts are unknown at HEAD" in done.err
+
+
+@pytest.mark.parametrize(
+    "name", ["--output=x", "-h", "", "a b", "HEAD:m", "a..b", "x\ny", "$(touch x)", "main^{tree}", "nobody"]
+)
+def test_what_is_no_revision_is_refused_and_run_by_nobody(desk, name):
+    workshop, call = desk
+    before = sorted(workshop.folder.iterdir())
+    done = call("compare", f"--against={name}")
+    assert (done.code, "--against" in done.err) == (2, True)
+    assert sorted(workshop.folder.iterdir()) == before
+
+
+def test_without_git_without_a_repository_or_without_the_lockfile_there_the_message_says_so(
+    desk, tmp_path, monkeypatch
+):
+    workshop, call = desk
+    git(workshop.folder, "rm", "-q", "--cached", "manifests/m.lock")
+    git(workshop.folder, "commit", "-q", "-m", "without")
+    done = call("compare", *AGAINST)
+    assert (done.code, "m.lock is not at HEAD" in done.err) == (2, True)
+    assert call("compare", "--against", "HEAD~1").code == 0
+    (workshop.folder / ".git").rename(workshop.folder / "elsewhere")
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    done = call("compare", *AGAINST)
+    assert (done.code, "no git repository" in done.err) == (2, True)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    done = call("compare", *AGAINST)
+    assert (done.code, "needs git" in done.err) == (2, True)
+
+
+def test_a_damaged_lockfile_is_named_with_its_revision(desk):
+    workshop, call = desk
+    workshop.lockfile.write_text(workshop.lockfile.read_text().replace('"finished"', '"finishes"', 1))
+    commit(workshop.folder, "manifests")
+    put(workshop.lockfile, ENDPOINT, [picture(1)])
+    done = call("compare", *AGAINST)
+    assert (done.code, "HEAD:manifests/m.lock:2" in done.err) == (5, True)
+
+
+def test_wrong_command_lines_end_with_2(desk):
+    _, call = desk
+    lock = "manifests/m.lock"
+    assert call("compare").code == 2
+    assert call("compare", lock, *AGAINST).code == 2
+    assert call("compare", "nobody.lock", manifest=lock).code == 2
+    assert call("compare", lock, "--simulate", manifest=lock).code == 2
+    assert call("compare", lock, "-o", "nowhere/x.html", manifest=lock).code == 2
+
+
+def test_flags_that_the_environment_sets_for_other_commands_do_not_stop_two_lockfiles(desk, monkeypatch):
+    _, call = desk
+    monkeypatch.setenv("FLUX_PIPELINE_SIMULATE", "1")
+    monkeypatch.setenv("FLUX_PIPELINE_LOCKFILE", "manifests/m.lock")
+    done = call("compare", "manifests/m.lock", manifest="manifests/m.lock")
+    assert (done.code, "rehearsal" in done.out) == (0, False)
+
+
+def test_only_a_page_of_its_own_is_replaced(desk):
+    workshop, call = desk
+    kept = workshop.lockfile.read_bytes()
+    done = call("compare", *AGAINST, "-o", "manifests/m.lock")
+    assert (done.code, "was left as it is" in done.err, workshop.lockfile.read_bytes()) == (2, True, kept)
+    assert call("compare", *AGAINST, "-o", "compare.html").code == 0
+    assert call("compare", *AGAINST, "-o", "compare.html").code == 0
+    assert [path.name for path in workshop.folder.iterdir() if path.name.endswith(".part")] == []
+
+
+def test_a_path_of_a_lockfile_that_leaves_the_root_is_not_read(desk):
+    workshop, call = desk
+    secret = workshop.folder.parent / "secret.png"
+    secret.write_bytes(b"x")
+    fact = FileFact(
+        sha256="2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881", bytes=1, width=1, height=1
+    )
+    old, new = workshop.folder / "old.lock", workshop.folder / "new.lock"
+    put(old, ENDPOINT, [picture(1, files={"../secret.png": fact, str(secret): fact})])
+    put(new, ENDPOINT, [])
+    done = call("compare", old, new, "--json", manifest=None)
+    assert [cell["old"]["on_disk"] for cell in done.document["cells"]] == [None]
+
+
+def test_git_is_asked_with_nothing_of_ours_in_its_environment(tmp_path, monkeypatch):
+    fake = tmp_path / "bin" / "git"
+    fake.parent.mkdir()
+    fake.write_text(f'#!/bin/sh\nenv >> {tmp_path}/environment\nprintf "%s\\n" "$@" >> {tmp_path}/arguments\nexit 1\n')
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{fake.parent}:/usr/bin:/bin")
+    monkeypatch.setenv("WIRO_API_KEY", "canary-key")
+    with pytest.raises(UsageError, match="no git repository"):
+        revision("main", Path("manifests/m.yaml"))
+    assert "canary" not in (tmp_path / "environment").read_text()
+    assert "rev-parse" in (tmp_path / "arguments").read_text()

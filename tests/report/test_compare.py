@@ -1,0 +1,224 @@
+"""A comparison as text, Markdown, JSON and a page: complete, bounded, and deaf to what stands in ids and prompts."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from decimal import Decimal
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flux_pipeline.comparison import Comparison, Dollars, Row, Version
+from flux_pipeline.ledger.facts import FileFact
+from flux_pipeline.ledger.keys import Render
+from flux_pipeline.report import compare as told
+from flux_pipeline.report.compare import Look, Report
+from flux_pipeline.report.compare_markdown import MOST, markdown
+from flux_pipeline.report.compare_page import page
+from flux_pipeline.report.wording import pieces
+
+PIXEL = "data:image/png;base64,iVBORw0KGgo="
+_SEEDS = (
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "</code></summary></details><h1>x",
+    "| a | b |",
+    "[x](javascript:alert(1))",
+    "![x](https://evil.example/x.png)",
+    "`code` **bold** _it_ ~~no~~",
+    "@everyone #1 GH-1",
+    "https://evil.example www.evil.example a@b.example",
+    "<!-- -->",
+    "]]> --> ?>",
+    "&lt;script&gt; &#60;b&#62; &amp",
+    '" onload=alert(1) x="',
+    "' onfocus=alert(1) autofocus x='",
+    "</style><style>*{display:none}",
+    "</title><script>",
+    "\n\n# heading\n\n- item\n",
+    "\n\n<details open>\n",
+    "```\nfence\n```",
+    "$x$ \\( \\) \\| \\",
+    ":+1: <del> <ins>",
+    "\x00\x1b[31m\u202e\u2066\u200f",
+    "javascript:alert(1)",
+    "data:text/html,<b>",
+    "{{ 7*7 }} ${7*7} <%= 7 %>",
+)
+_WRAPS = ("{}", "a{}b", " {} ", "{0}{0}", '">{}', "'>{}", "\\{}", "\n{}", "\n\n{}\n\n", "[{}]", "({})", "<{}>", "`{}`")
+_MORE = ("|{}|", "*{}*", "!{}", "#{}", "&{};", "%3C{}", "{}\\")
+PAYLOADS = [wrap.format(seed) for seed in _SEEDS for wrap in (*_WRAPS, *_MORE)]
+
+
+def version(key="1", prompt="A red mug", **params):
+    render = Render(model="m/m", params={"prompt": prompt, **params}, key=key * 64)
+    fact = FileFact(sha256="a" * 64, bytes=1, width=64, height=64)
+    return Version(
+        key=render.key, state="saved", path="outputs/a.png", picture=fact, task="1", model="m/m", request=render
+    )
+
+
+def row(cell="mug/seed=1", old="A red mug", new="A teal mug", value="png", **known):
+    cents = Dollars(Decimal("0.03"))
+    return Row(
+        cell=cell,
+        before=version("1", old, outputFormat="x"),
+        after=version("2", new, outputFormat=value),
+        **({"spent_before": cents, "spent_after": cents, "due": cents} | known),
+    )
+
+
+def report(*rows, looks=None, old="m.yaml at main", new="m.yaml now"):
+    pair = (
+        Look(reason="not on disk any more"),
+        Look(path="o/a.png", address="o/a.png", source=PIXEL, width=9, height=9),
+    )
+    comparison = Comparison(rows, Row(cell="", before=None, after=None))
+    return Report(comparison=comparison, old=old, new=new, looks=looks or {one.cell: pair for one in rows})
+
+
+def html(given):
+    return "".join(page(given))
+
+
+class _Tags(HTMLParser):
+    def __init__(self, text):
+        super().__init__()
+        self.found, self.words = [], []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append((tag, *(name for name, _ in attrs)))
+
+    def handle_endtag(self, tag):
+        self.found.append((f"/{tag}",))
+
+    def handle_comment(self, data):
+        self.found.append(("comment", data))
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+
+def tags(text):
+    """Return every tag with the names of its attributes, but for the breaks and changes that a text may bring."""
+    return [one for one in _Tags(text).found if one[0].strip("/") not in {"br", "del", "ins"}]
+
+
+def skeleton(text):
+    """Return the signs that Markdown acts on, with everything that is a letter, a number or an escape taken out."""
+    return re.sub(r"&#\d+;|<br>|</?(?:del|ins)>|[\w ,/=-]|[^\x00-\x7f]", "", text)
+
+
+def everywhere(payload):
+    looks = {payload: (Look(reason=payload), Look(path=payload, address="a", source=PIXEL, width=1, height=1))}
+    one = row(payload, old=f"A {payload}", new=f"The {payload}", value=payload, twin=None)
+    return report(one, looks=looks, old=payload, new=payload)
+
+
+def test_there_are_five_hundred_payloads():
+    assert len(set(PAYLOADS)) >= 499
+
+
+@pytest.mark.parametrize("payload", _SEEDS)
+def test_no_hostile_text_changes_a_tag_of_the_page_or_a_sign_of_the_comment(payload):
+    plain = everywhere("payload")
+    for wrap in (*_WRAPS, *_MORE):
+        hostile = everywhere(wrap.format(payload))
+        assert tags(html(hostile)) == tags(html(plain))
+        assert tags(markdown(hostile)) == tags(markdown(plain))
+        assert skeleton(markdown(hostile)) == skeleton(markdown(plain))
+        assert markdown(hostile).count("\n") == markdown(plain).count("\n")
+        assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f\u202e\u2066]", markdown(hostile) + html(hostile))
+        lines = [*told.text(hostile)]
+        assert len(lines) == len([*told.text(plain)])
+        assert not re.search(r"[\x00-\x1f\x7f\u202e\u2066]", "".join(lines))
+
+
+def test_what_is_escaped_is_still_what_was_said():
+    payload = "</code> & <b> | * _ ` @you"
+    assert payload in "".join(_Tags(html(everywhere(payload))).words)
+    assert payload in "".join(_Tags(markdown(everywhere(payload))).words)
+
+
+def test_the_page_loads_nothing_and_its_style_is_the_one_that_its_policy_names():
+    made = html(report(row()))
+    (style,) = re.findall(r"<style>(.*?)</style>", made, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    (policy,) = re.findall(r'http-equiv="Content-Security-Policy" content="([^"]*)"', made)
+    assert policy.startswith("default-src 'none'")
+    assert f"style-src 'sha256-{digest}'" in policy
+    assert re.findall(r"unsafe|https?:|script|style=", policy + re.sub(r"<style>.*?</style>", "", made)) == []
+    assert all("alt" in one for one in tags(made) if one[0] == "img")
+
+
+def test_a_comment_of_very_many_or_very_long_changes_is_bounded_and_counts_the_rest():
+    many = report(*(row(f"mug/seed={number}") for number in range(5000)))
+    assert len(markdown(many)) <= MOST
+    assert re.search(r"… and 4[789]\d\d more;", markdown(many))
+    long = report(
+        *(row(f"<{number}>" * 500, old="<a>" * 50_000, new="<b>" * 50_000, value="|" * 9_000) for number in range(90))
+    )
+    assert len(markdown(long)) <= MOST
+    assert "more" in markdown(long)
+    assert tags(markdown(long)).count(("details",)) == tags(markdown(long)).count(("/details",))
+
+
+def test_nothing_that_differs_is_said_in_every_form():
+    same = Row(cell="a", before=version(), after=version())
+    assert "Nothing differs." in markdown(report(same))
+    assert "Nothing differs" in html(report(same))
+    assert [*told.text(report(same))][2:] == [
+        "1 same",
+        "$0.00 before, $0.00 after ($0.00); nothing was paid in between, nothing is due",
+    ]
+
+
+def test_an_unknown_price_is_unknown_in_every_form_and_null_in_the_document():
+    given = report(row(due=Dollars(unknown=1), difference=Dollars(unknown=1)))
+    assert "| $0.03 | $0.03 | unknown | unknown |" in markdown(given)
+    assert "(unknown, unknown due)" in html(given)
+    assert "unknown may still be due" in [*told.text(given)][-1]
+    money = told.document(given)["cost_usd"]
+    assert (money["due"], money["difference"], money["unknown_prices"]) == (None, None, {"difference": 1, "due": 1})
+
+
+def test_the_document_is_json_and_names_both_versions_of_each_cell():
+    (cell,) = json.loads(json.dumps(told.document(report(row()))))["cells"]
+    assert (cell["change"], cell["params"]) == ("changed", {"outputFormat": {"old": "x", "new": "png"}})
+    assert cell["prompt"] == [["kept", "A "], ["gone", "red"], ["new", "teal"], ["kept", " mug"]]
+    assert (cell["old"]["not_shown"], cell["new"]["on_disk"]) == ("not on disk any more", "o/a.png")
+
+
+def test_a_request_that_nobody_knows_is_shown_by_its_key_and_the_way_to_know_it():
+    blind = [
+        Version(key=key * 64, state="saved", path=None, picture=None, task=None, model=None, request=None)
+        for key in "12"
+    ]
+    given = report(Row(cell="a", before=blind[0], after=blind[1]))
+    assert "  key      111111111111 → 222222222222" in [*told.text(given)]
+    for form in (markdown(given), html(given), "\n".join(told.text(given))):
+        assert "manifest" in form
+        assert "111111111111" in form
+
+
+words = st.lists(st.sampled_from(["red", "teal", "a", " ", "  ", ",", "\n", "é", "mug-1"]), max_size=30).map("".join)
+
+
+@given(words | st.text(max_size=40), words | st.text(max_size=40))
+def test_the_pieces_of_two_prompts_make_both_of_them(old, new):
+    found = pieces(old, new)
+    assert "".join(piece.text for piece in found if piece.fate != "new") == old
+    assert "".join(piece.text for piece in found if piece.fate != "gone") == new
+
+
+def test_very_long_prompts_are_not_compared_word_by_word():
+    old, new = "red mug " * 20_000, "teal mug " * 20_000
+    assert [piece.fate for piece in pieces(old, new)] == ["gone", "new"]
+    assert [piece.fate for piece in pieces(old, old)] == ["kept"]
