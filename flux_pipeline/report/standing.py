@@ -1,0 +1,92 @@
+"""Where the cells of each entry stand, and what they have cost: of a plan, or of a run that has ended."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from flux_pipeline.ledger.history import History
+from flux_pipeline.manifest.cells import Cell
+from flux_pipeline.plan import Plan
+from flux_pipeline.report.state import state_of
+from flux_pipeline.report.table import Table
+from flux_pipeline.report.text import known, plain
+from flux_pipeline.run.outcome import End, Outcome
+
+UNNAMED = "(not in the manifest)"
+UNSELECTED = "(not selected)"
+HEAD = ("entry", "cells", "saved", "paid", "failed", "cancelled", "running", "doubtful", "pending", "cost")
+_OPTIONAL = frozenset({"paid", "cancelled"})
+_ROLES = frozenset({"saved", "paid", "failed", "cancelled", "running", "doubtful", "pending"})
+
+
+@dataclass(slots=True)
+class Standing:
+    """An entry's cells by state, the dollars that are gone for it, and how many amounts besides nobody knows."""
+
+    cells: int = 0
+    states: Counter[str] = field(default_factory=Counter)
+    spent: Decimal = Decimal(0)
+    unknown: int = 0
+
+    def row(self, name: str) -> tuple[str, ...]:
+        counts = (str(self.states[state]) for state in HEAD[2:-1])
+        return (plain(name), str(self.cells), *counts, known(self.spent, self.unknown))
+
+
+def states_of_plan(plan: Plan) -> dict[str, str]:
+    """Return where each render stands, by key."""
+    return {one.key: state_of(one) for one in plan.renders}
+
+
+def states_of_run(outcome: Outcome) -> dict[str, str]:
+    """Return where each render ended, by key; one whose derived files could not be made counts as saved."""
+    return {end.key: state_at_end(end) for end in outcome.ends}
+
+
+def state_at_end(end: End) -> str:
+    """Return the state of an end; a task that was left to itself is `running`."""
+    return "running" if end.state == "pending" and end.task is not None else end.state
+
+
+def table(cells: Sequence[Cell], states: Mapping[str, str], history: History, named: Collection[str]) -> Table:
+    """Return a row an entry, in the manifest's order, and rows for money that belongs to none of these cells.
+
+    A render that several entries share is paid for once, and counts for the first. `named` are the keys of all cells,
+    selected or not.
+    """
+    rows: dict[str, Standing] = {}
+    owners: dict[str, str] = {}
+    for cell in cells:
+        row = rows.setdefault(cell.entry, Standing())
+        row.cells += 1
+        row.states[states.get(cell.key, "pending")] += 1
+        owners.setdefault(cell.key, cell.entry)
+    for one in history.submissions.values():
+        if one.settled is None:
+            continue
+        name = owners.get(one.key) or (UNSELECTED if one.key in named else UNNAMED)
+        if name not in rows and not (one.reserved or one.unpriced):
+            continue
+        row = rows.setdefault(name, Standing())
+        row.spent += one.reserved
+        row.unknown += one.unpriced
+    return Table(
+        head=HEAD,
+        rows=tuple(row.row(name) for name, row in rows.items()),
+        total=_total(rows.values()).row("total"),
+        optional=_OPTIONAL,
+        roles=_ROLES,
+    )
+
+
+def _total(rows: Iterable[Standing]) -> Standing:
+    total = Standing()
+    for one in rows:
+        total.cells += one.cells
+        total.states += one.states
+        total.spent += one.spent
+        total.unknown += one.unknown
+    return total
