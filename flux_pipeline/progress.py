@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 from decimal import Decimal
-from typing import NoReturn, Protocol, TextIO
+from typing import Any, NoReturn, Protocol, TextIO
 
 from tqdm import tqdm
 
 _EVERY_SECONDS = 10.0
 _EVERY_SHARE = 0.05
+_EVERY_FEW_SECONDS = 5.0
 _REDRAW = 0.1
 
 
@@ -40,6 +41,12 @@ class Glance(Protocol):
 
     @property
     def note(self) -> str: ...
+
+
+class Tell(Protocol):
+    """Takes a message with fields for programs."""
+
+    def __call__(self, message: str, *, event: str, **fields: Any) -> None: ...
 
 
 class Bar:
@@ -101,11 +108,33 @@ class Lines:
         if not moved and now - self._said_at < _EVERY_SECONDS:
             return
         self._said, self._said_at = ended, now
-        self._print(f"{ended}/{glance.renders} pictures, {_tally(glance)}")
+        self._print(_line(glance))
 
     def _print(self, line: str) -> None:
         with suppress(OSError):  # whoever watched is gone; the run goes on
             print(line, file=self._stream, flush=True)
+
+    def close(self) -> None:
+        """Nothing is left open."""
+
+
+class Records:
+    """Tells every few seconds how far the run is, and each note once, for programs that read along."""
+
+    def __init__(self, tell: Tell) -> None:
+        self._tell = tell
+        self._told_at = time.monotonic()
+        self._noted = ""
+
+    def __call__(self, glance: Glance) -> None:
+        with suppress(OSError):  # whoever listened is gone; the run goes on
+            if glance.note and glance.note != self._noted:
+                self._tell(glance.note, event="note")
+            self._noted = glance.note
+            now = time.monotonic()
+            if now - self._told_at >= _EVERY_FEW_SECONDS:
+                self._told_at = now
+                self._tell(_line(glance), event="progress", **_figures(glance))
 
     def close(self) -> None:
         """Nothing is left open."""
@@ -121,11 +150,23 @@ class Silence:
         """Nothing is left open."""
 
 
-def watch(stream: TextIO, *, wanted: bool) -> Bar | Lines | Silence:
-    """Choose what fits the stream."""
+def watch(stream: TextIO, *, wanted: bool, tell: Tell | None = None) -> Bar | Lines | Records | Silence:
+    """Choose what fits the stream; `tell` takes records instead of it."""
     if not wanted:
         return Silence()
+    if tell is not None:
+        return Records(tell)
     return Bar(stream) if stream.isatty() else Lines(stream)
+
+
+def _line(glance: Glance) -> str:
+    return f"{glance.saved + glance.failed + glance.doubtful}/{glance.renders} pictures, {_tally(glance)}"
+
+
+def _figures(glance: Glance) -> dict[str, object]:
+    unknown = glance.uncharged and not glance.charged
+    counts = {name: getattr(glance, name) for name in ("renders", "saved", "failed", "doubtful", "running")}
+    return counts | {"cost_usd": None if unknown else glance.charged, "unknown_prices": glance.uncharged}
 
 
 def _tally(glance: Glance) -> str:

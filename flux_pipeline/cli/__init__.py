@@ -16,6 +16,7 @@ from collections.abc import Sequence
 import click
 
 from flux_pipeline import __version__
+from flux_pipeline.cli import voice
 from flux_pipeline.errors import FluxError
 
 _COMMANDS = (
@@ -76,6 +77,7 @@ def _run(arguments: Sequence[str] | None) -> int:
         from click.shell_completion import shell_complete
 
         return shell_complete(cli, {}, PROGRAM, COMPLETE, asked)
+    voice.begin(sys.argv[1:] if arguments is None else arguments)
     try:
         # Not click's own `main`: it turns a closed pipe into exit 1.
         with cli.make_context(PROGRAM, list(sys.argv[1:] if arguments is None else arguments)) as context:
@@ -88,6 +90,8 @@ def _run(arguments: Sequence[str] | None) -> int:
             click.echo(json.dumps({"error": str(error), "exit_code": error.exit_code}))
         return _say(f"{error}", error.exit_code)
     except click.ClickException as error:
+        if voice.speaks_json():
+            return _say(error.format_message(), error.exit_code)
         error.show()
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
@@ -104,5 +108,5 @@ def _run(arguments: Sequence[str] | None) -> int:
 
 
 def _say(message: str, code: int) -> int:
-    click.echo(f"{PROGRAM}: {message}", err=True)
+    voice.say(message, head=PROGRAM, level="error", event="error", exit_code=code)
     return code

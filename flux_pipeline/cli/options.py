@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
+from flux_pipeline.cli import voice
 from flux_pipeline.errors import FluxError, UsageError
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -103,6 +104,32 @@ grace = flag(
     "--grace",
     type=Parsed("duration", "parse_duration"),
     help="How long an unclear submission may still arrive; 120s unless said.",
+)
+
+
+def _use_color(_ctx: click.Context, _param: click.Parameter, value: str) -> None:
+    voice.use_color(value)
+
+
+def _use_format(_ctx: click.Context, _param: click.Parameter, value: str) -> None:
+    voice.use_format(value)
+
+
+color = flag(
+    "--color",
+    type=click.Choice(["auto", "always", "never"]),
+    default="auto",
+    expose_value=False,
+    callback=_use_color,
+    help="Colour: in a terminal unless NO_COLOR says otherwise, always, or never.",
+)
+log_format = flag(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    expose_value=False,
+    callback=_use_format,
+    help="What is said on stderr: in words, or as JSON Lines.",
 )
 
 

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-import click
-
+from flux_pipeline.cli import voice
 from flux_pipeline.cli.service import Access, conduct
 from flux_pipeline.plan import Plan, PlannedRender, Step
 from flux_pipeline.price import estimate
@@ -36,14 +35,14 @@ def limited(plan: Plan, policy: Policy, access: Access) -> Plan:
         return plan
     offers = ask(access, {one.render.model for one in concerned})
     for line in _unread(offers):
-        click.echo(line, err=True)
+        voice.say(line, level="warning", event="price")
     told = {model: offer for model, offer in offers.items() if isinstance(offer, Offer) and not offer.flaw}
     lists = {model: offer.price for model, offer in told.items() if offer.price is not None or offer.cps}
     verdicts = [_Verdict(one, estimate(lists[one.render.model], one.render.params)) for one in _of(concerned, lists)]
     for model in lists:
         differing = [one for one in verdicts if one.render.render.model == model and one.differs]
         if differing:
-            click.echo(_difference(model, differing), err=True)
+            voice.say(_difference(model, differing), level="warning", event="price", model=model)
     counting = {one.render.key: one.counts for one in verdicts}
     changed = (replace(one, estimate=counting.get(one.key, one.estimate)) for one in plan.renders)
     return Plan(tuple(changed))

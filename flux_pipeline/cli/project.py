@@ -17,6 +17,7 @@ import click
 import orjson
 
 from flux_pipeline import derivation
+from flux_pipeline.cli import voice
 from flux_pipeline.derivation import Derivation, Saving
 from flux_pipeline.errors import ManifestError, Problem, UsageError
 from flux_pipeline.files.save import Files
@@ -84,6 +85,14 @@ class Project:
 
         return SIMULATED if self.simulate else endpoint(os.environ)
 
+    @property
+    def selected(self) -> list[tuple[str, list[Cell]]]:
+        """The selected cells of each manifest, by its name."""
+        chosen = frozenset(map(id, self.cells))
+        return [
+            (str(part.manifest), [cell for cell in part.expansion.cells if id(cell) in chosen]) for part in self.parts
+        ]
+
     def history(self) -> History:
         """Read the lockfiles without holding them; an empty history where there is none."""
         found = (contents.read(part.lockfile) for part in self.parts)
@@ -142,6 +151,10 @@ class Project:
             for note in part.expansion.notes
             if note.entry in entries
         ]
+
+    def named(self) -> Mapping[str, str]:
+        """Return the model of every render that the manifests name, selected or not, by key."""
+        return {cell.key: cell.model for part in self.parts for cell in part.expansion.cells}
 
     def models(self) -> frozenset[str]:
         return frozenset(cell.render.model for cell in self.cells)
@@ -203,7 +216,8 @@ def load(
         if strict:
             problems += (replace(warning, severity="error") for warning in expansion.warnings)
         for warning in expansion.warnings if not strict else ():
-            click.echo(f"warning: {warning}", err=True)
+            spot = {"file": warning.file, "line": warning.line, "column": warning.column, "code": warning.code}
+            voice.say(f"{warning}", head="warning", level="warning", event="warning", **spot)
         parts.append(Part(manifest=manifest, expansion=expansion, lockfile=lockfile or manifest.with_suffix(suffix)))
     if problems:
         raise ManifestError(tuple(problems))

@@ -9,9 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-import click
-
 from flux_pipeline.audit import Sighting, Unclaimed, sort_out
+from flux_pipeline.cli import voice
 from flux_pipeline.cli.project import Project
 from flux_pipeline.cli.service import shapes_of, walk
 from flux_pipeline.errors import UsageError
@@ -64,7 +63,7 @@ def shelf_of(project: Project) -> Shelf:
     shelf = Shelf(claims, project.endpoint)
     for one in shelf.lockfiles:
         if one.torn is not None:
-            click.echo(f"note: an unfinished last line of {one.path} was set aside as {one.torn}", err=True)
+            voice.say(f"an unfinished last line of {one.path} was set aside as {one.torn}", head="note")
     return shelf
 
 
@@ -72,11 +71,11 @@ def tell_unwritten(shelf: Shelf) -> None:
     """Show the task ids that a lockfile could not take, and say where they are instead."""
     for one in shelf.lockfiles:
         for line in one.unwritten:
-            click.echo(line.decode(), err=True, nl=False)
+            voice.say(line.decode().removesuffix("\n"), level="error", event="unwritten")
         if one.unwritten:
             merge = f"`flux-pipeline merge {one.path} {one.emergency} -o {one.path}` brings them back"
             where = f"they are in {one.emergency}: {merge}" if one.emergency else "keep them"
-            click.echo(f"task ids that {one.path} could not take are above; {where}", err=True)
+            voice.say(f"task ids that {one.path} could not take are above; {where}", level="error", event="unwritten")
 
 
 def grace_of(project: Project, given: float | None) -> float:
@@ -150,10 +149,9 @@ class Desk:
             if not left:
                 break
             if wait := max(began + after - time.monotonic(), 0.0):
-                click.echo(
+                voice.say(
                     f"{len(left)} unclear submissions are not in the service's list; looking again in {wait:.0f} s "
-                    f"(for {grace:.0f} s in all, see --grace)",
-                    err=True,
+                    f"(for {grace:.0f} s in all, see --grace)"
                 )
                 await asyncio.sleep(wait)
             complete = (await self.look(keys, _below(min(map(_watermark, left)) - _BELOW))).complete

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from flux_pipeline.cli import options
+from flux_pipeline.cli import options, voice
+from flux_pipeline.errors import FluxError
 
 if TYPE_CHECKING:
     from flux_pipeline.cli.project import Project
@@ -40,29 +40,44 @@ if TYPE_CHECKING:
 @options.flag("--resubmit-doubtful", is_flag=True, help="Submit what stays unclear again; it may be paid for twice.")
 @options.flag("--rerender-expired", is_flag=True, help="Pay again for pictures that the service no longer has.")
 @options.flag("--plan", "frozen", type=options.PATH, help="Carry out exactly this frozen plan, or refuse.")
+@options.flag("--junit", type=options.PATH, help="Write this file: the run as JUnit XML, however it ends.")
 @options.flag("--no-progress", is_flag=True, help="Show no progress.")
+@options.log_format
+@options.color
 @click.option("-v", "--verbose", count=True, help="Say more.")
 @click.option("-q", "--quiet", is_flag=True, help="Say only what went wrong.")
-def command(as_json: bool, frozen: Path | None, no_progress: bool, verbose: int, quiet: bool, **given: Any) -> int:
+def command(
+    as_json: bool, frozen: Path | None, junit: Path | None, no_progress: bool, verbose: int, quiet: bool, **given: Any
+) -> int:
     """Make every picture of MANIFEST, or go on where a run stopped.
 
     Nothing that was paid for is paid for again: a run follows the tasks that the lockfile names before it submits.
     """
-    from flux_pipeline.cli import project, session
-    from flux_pipeline.report import documents, text
+    from flux_pipeline.cli import ending, project, session
+    from flux_pipeline.cli.reports import Reports
+    from flux_pipeline.report import documents
 
     if given["submit_only"] and given["collect_only"]:
         raise click.UsageError("--submit-only and --collect-only exclude each other")
     scope = ("manifests", "select", "limit", "shard", "max_cells", "lockfile", "output_dir", "simulate", "strict")
-    work = project.load(**{name: given.pop(name) for name in scope})
-    _log(verbose)
-    show = session.Show(progress=not (no_progress or quiet), quiet=quiet)
-    outcome = session.carry_out(work, policy(work, given), show, frozen)
+    voice.log(verbose)
+    reports = Reports(" ".join(map(str, given["manifests"])), junit)
+    try:
+        work = project.load(**{name: given.pop(name) for name in scope})
+        show = session.Show(progress=not (no_progress or quiet), quiet=quiet)
+        ended = session.carry_out(work, policy(work, given), show, frozen)
+    except FluxError as error:
+        reports.broke(str(error), error.exit_code)
+        raise
+    except KeyboardInterrupt:
+        reports.broke("interrupted", 130)
+        raise
+    outcome = ended.outcome
+    table = ending.table(work, ended)
     if as_json:
         project.print_document(documents.ran(outcome, work.origin, len(work.cells)))
-    if not quiet or outcome.exit_code:
-        for line in text.ran(outcome):
-            click.echo(line, err=True)
+    reports.ended(work, outcome, ended.history, table)
+    ending.tell(work, ended, table, quiet=quiet)
     return outcome.exit_code
 
 
@@ -84,13 +99,3 @@ def policy(work: Project, given: dict[str, Any]) -> Policy:
         resubmit_doubtful=given["resubmit_doubtful"],
         rerender_expired=given["rerender_expired"],
     )
-
-
-def _log(verbose: int) -> None:
-    if verbose:
-        import logging
-
-        level = logging.DEBUG if verbose > 1 else logging.INFO
-        logging.basicConfig(stream=sys.stderr, level=level, format="%(levelname)s %(name)s: %(message)s")
-        for name in ("httpx", "httpcore", "aiohttp", "asyncio"):
-            logging.getLogger(name).setLevel(logging.WARNING)

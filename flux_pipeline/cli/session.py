@@ -15,10 +15,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import click
 import orjson
 
-from flux_pipeline.cli import prices
+from flux_pipeline.cli import prices, voice
 from flux_pipeline.cli.album import Album
 from flux_pipeline.cli.deriving import Darkroom
 from flux_pipeline.cli.project import Project
@@ -28,6 +27,7 @@ from flux_pipeline.derivation import Derivation
 from flux_pipeline.errors import DiskError, PlanMismatch, UsageError
 from flux_pipeline.files.checker import Checker
 from flux_pipeline.files.save import Files
+from flux_pipeline.ledger.history import History
 from flux_pipeline.ledger.shelf import Shelf
 from flux_pipeline.plan import Plan, Step
 from flux_pipeline.progress import watch
@@ -53,7 +53,15 @@ class Show:
     quiet: bool
 
 
-def carry_out(project: Project, policy: Policy, show: Show, frozen: Path | None) -> Outcome:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """A run that has ended, and what is durable since."""
+
+    outcome: Outcome
+    history: History
+
+
+def carry_out(project: Project, policy: Policy, show: Show, frozen: Path | None) -> Ended:
     """Plan and run under the lockfile's lock, and leave the lockfile in its resting form.
 
     Raises:
@@ -72,16 +80,17 @@ def carry_out(project: Project, policy: Policy, show: Show, frozen: Path | None)
         with opened(endpoint, credentials) as access:
             plan = prices.limited(plan, policy, access)
             if not show.quiet:
-                click.echo(text.summed(plan), err=True)
+                voice.say(text.summed(plan), event="plan", counts=plan.counts())
                 if derivations:
-                    click.echo(text.saved(project.saving(derivations)), err=True)
+                    voice.say(text.saved(project.saving(derivations)), event="plan")
             engine = Engine(plan, shelf.history, policy, _given(project, access.credentials), moment())
             darkroom = Darkroom(project, files, checker, shelf)
             outcome = asyncio.run(
                 _run(engine, access, shelf, lambda wiro: Album(files, wiro, checker.close), darkroom, show)
             )
+        history = shelf.now()
         _rest(shelf)
-    return outcome
+    return Ended(outcome=outcome, history=history)
 
 
 def _rest(shelf: Shelf) -> None:
@@ -90,7 +99,7 @@ def _rest(shelf: Shelf) -> None:
     try:
         shelf.rewrite()
     except DiskError as error:
-        click.echo(f"note: the lockfile is whole but could not be tidied: {error}", err=True)
+        voice.say(f"the lockfile is whole but could not be tidied: {error}", head="note", level="warning")
 
 
 def _given(project: Project, credentials: Credentials) -> Given:
@@ -114,7 +123,7 @@ def _prepare(files: Files, plan: Plan, derivations: Iterable[Derivation]) -> Non
 async def _run(
     engine: Engine, access: Access, shelf: Shelf, album: Callable[[Wiro], Album], darkroom: Darkroom, show: Show
 ) -> Outcome:
-    progress = watch(sys.stderr, wanted=show.progress)
+    progress = watch(sys.stderr, wanted=show.progress, tell=voice.say if voice.speaks_json() else None)
     async with Http() as http:
         wiro = Wiro(http, access.url, access.credentials)
         runner = Runner(engine, wiro, shelf, album(wiro), progress)
@@ -140,9 +149,8 @@ def _signals(interrupt: Callable[[int], None]) -> Iterator[None]:
             signal.signal(one, lambda received, _: os._exit(128 + received))
         _last_resort(128 + number)
         with contextlib.suppress(OSError):  # the terminal may be gone
-            click.echo(
-                "stopping: waiting at most 5 s for answers to what was already sent; again to stop now", err=True
-            )
+            again = "stopping: waiting at most 5 s for answers to what was already sent; again to stop now"
+            voice.say(again, level="warning", event="stopping")
         interrupt(128 + number)
 
     for number in caught:

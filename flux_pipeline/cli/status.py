@@ -2,25 +2,82 @@
 
 from __future__ import annotations
 
-from typing import Any
+import sys
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from flux_pipeline.cli import options
+from flux_pipeline.cli import options, terminal, voice
+
+if TYPE_CHECKING:
+    from flux_pipeline.cli.project import Project
+    from flux_pipeline.report.costs import By
+    from flux_pipeline.report.table import Table
 
 
 @click.command()
 @options.scope
-def command(as_json: bool, **scope: Any) -> None:
+@options.flag(
+    "--by", type=click.Choice(["entry", "day", "model"]), help="What was spent, from the lockfile, by this instead."
+)
+@options.flag("--format", "form", type=click.Choice(["text", "json", "csv"]), default="text", help="How to say it.")
+@options.flag("--show", is_flag=True, help="Show pictures too, in a terminal that can: kitty's or iTerm2's way.")
+@options.color
+def command(as_json: bool, by: By | None, form: str, show: bool, **scope: Any) -> None:
     """Show where the renders of MANIFEST stand, from its lockfile and the files; nothing is asked of the service."""
     from flux_pipeline.cli import project
-    from flux_pipeline.report import documents, text
 
+    form = "json" if as_json else form
+    if show and (form != "text" or by):
+        raise click.UsageError("--show is for people: leave out --by, --format and --json")
     work = project.load(**scope)
+    if by is not None:
+        _costs(work, by, form)
+    else:
+        _states(work, form)
+    if show:
+        from flux_pipeline.cli import pictures
+
+        pictures.show(work)
+
+
+def _states(work: Project, form: str) -> None:
+    from flux_pipeline.cli.project import print_document
+    from flux_pipeline.report import documents, standing, text
+    from flux_pipeline.report.table import as_csv
+
     history = work.history()
     plan = work.plan(history)
-    if as_json:
-        project.print_document(documents.status(plan, history))
+    if form == "json":
+        print_document(documents.status(plan, history))
+        return
+    table = standing.table(work.cells, standing.states_of_plan(plan), history, work.named())
+    if form == "csv":
+        click.echo(as_csv(table.head, table.rows), nl=False)
+        return
+    _print(table)
+    for line in text.status(plan, history, terminal.columns(sys.stdout), terminal.paint):
+        click.echo(line, color=voice.color())
+
+
+def _costs(work: Project, by: By, form: str) -> None:
+    from flux_pipeline.cli.project import print_document
+    from flux_pipeline.report import costs
+
+    history = work.history()
+    found, whole = costs.costs(history, by, work.named()), costs.total(history)
+    if form == "json":
+        print_document(costs.document(found, whole, by))
+    elif form == "csv":
+        click.echo(costs.text_csv(found, by), nl=False)
+    elif found:
+        _print(costs.table(found, whole, by))
     else:
-        for line in text.status(plan, history):
-            click.echo(line)
+        click.echo("nothing was spent: the lockfile knows no submission")
+
+
+def _print(table: Table) -> None:
+    from flux_pipeline.report.table import lines
+
+    for line in lines(table, terminal.columns(sys.stdout), terminal.paint):
+        click.echo(line, color=voice.color())

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from functools import lru_cache
@@ -12,7 +12,9 @@ from flux_pipeline.derivation import Saving
 from flux_pipeline.ledger.history import History
 from flux_pipeline.manifest.cells import Cell
 from flux_pipeline.plan import Plan, Step
-from flux_pipeline.report.state import STATES, state_of
+from flux_pipeline.report.state import state_of
+from flux_pipeline.report.table import Paint, unpainted
+from flux_pipeline.report.widths import clamp, width, wrapped
 from flux_pipeline.run.outcome import Outcome, State
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
@@ -87,32 +89,51 @@ def summed(plan: Plan) -> str:
     return f"{len(plan.renders)} renders: {counts or 'nothing to do'}; {cost}{hedge}"
 
 
-def status(plan: Plan, history: History) -> Iterator[str]:
-    """Yield counts per state, money, and what is not yet on disk."""
-    counted = Counter(state_of(one) for one in plan.renders)
-    yield "  ".join(f"{counted[state]} {state}" for state in STATES if counted[state]) or "no renders"
+def status(plan: Plan, history: History, columns: int | None = None, paint: Paint = unpainted) -> Iterator[str]:
+    """Yield money, and what is not yet on disk; in so many columns, None is no limit."""
     spent = known(history.spent(), history.unpriced(settled=True))
     yield f"{spent} spent, {known(history.reserved() - history.spent(), history.unpriced(settled=False))} reserved"
     for one in plan.renders:
         if (state := state_of(one)) not in ("saved", "pending"):
-            yield f"{state:<9} {plain(one.cells[0])}  {plain(one.reason)}"
+            yield from _named(state, one.cells[0], one.reason, columns, paint)
 
 
-def ran(outcome: Outcome) -> Iterator[str]:
+def _named(state: str, cell: str, reason: str, columns: int | None, paint: Paint) -> Iterator[str]:
+    """Yield a state, a cell and why on one line, or as many as it takes where there is a limit."""
+    head, cell, reason = paint(state, f"{state:<9}"), plain(cell), plain(reason)
+    if columns is None or 12 + width(cell) + width(reason) <= columns:
+        yield f"{head} {cell}  {reason}"
+        return
+    yield f"{head} {clamp(cell, columns - 10)}"
+    for line in wrapped(reason, columns - 10):
+        yield f"{'':<10}{line}"
+
+
+def ran(outcome: Outcome, paint: Paint = unpainted) -> Iterator[str]:
     """Yield how a run ended: failures with their reasons, what was done, what to do next."""
     unsaved = [end for end in (*outcome.ends, *outcome.underived) if end.state in ("failed", "doubtful")]
     for end in unsaved[:_MOST_FAILURES]:
-        yield f"{end.state}: {plain(end.cells[0])}: {plain(end.reason)}"
+        yield f"{paint(end.state, end.state)}: {plain(end.cells[0])}: {plain(end.reason)}"
     if len(unsaved) > _MOST_FAILURES:
         yield f"… and {len(unsaved) - _MOST_FAILURES} more: `flux-pipeline status` names them all"
     if outcome.stopped:
-        yield f"stopped: {plain(outcome.stopped)}"
-    yield _done(outcome)
+        yield f"{paint('error', 'stopped')}: {plain(outcome.stopped)}"
+    yield done(outcome)
     if outcome.exit_code in _NEXT:
         yield _NEXT[outcome.exit_code]
 
 
-def _done(outcome: Outcome) -> str:
+def where(outcome: Outcome, paths: Iterable[str], gallery: str) -> str:
+    """Say where the pictures are and what they have cost; `gallery` is the command that shows them."""
+    files = [*paths]
+    folder = posixpath.commonpath([posixpath.dirname(path) for path in files]) or "." if files else "."
+    pictures = f"{len(files)} picture{'' if len(files) == 1 else 's'}"
+    shows = f"`{gallery}` shows {'it' if len(files) == 1 else 'them'}"
+    return plain(f"{pictures} in {folder}, {known(outcome.spent, outcome.unpriced)}; {shows}")
+
+
+def done(outcome: Outcome) -> str:
+    """Return what a run has done, in one sentence."""
     session = outcome.session
     did = (
         (session.submitted, "submitted"),

@@ -1,0 +1,56 @@
+"""The last words of a run: how each entry stands, what failed and why, what it cost, and where to look."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import PurePath
+from typing import Any
+
+from flux_pipeline.cli import terminal, voice
+from flux_pipeline.cli.project import Project
+from flux_pipeline.cli.session import Ended
+from flux_pipeline.report import documents, standing, text
+from flux_pipeline.report.table import Table, lines
+
+
+def table(work: Project, ended: Ended) -> Table:
+    """Return a row an entry."""
+    return standing.table(work.cells, standing.states_of_run(ended.outcome), ended.history, work.named())
+
+
+def tell(work: Project, ended: Ended, shown: Table, *, quiet: bool) -> None:
+    """Say on stderr how the run ended; a quiet run says only what went wrong."""
+    outcome = ended.outcome
+    if quiet and not outcome.exit_code:
+        return
+    if voice.speaks_json():
+        _tell_programs(work, ended)
+        return
+    if not quiet:
+        for line in lines(shown, terminal.columns(sys.stderr), terminal.paint):
+            voice.say(line)
+    for line in text.ran(outcome, terminal.paint):
+        voice.say(line)
+    if not quiet and (said := _where(work, ended)):
+        voice.say(said)
+
+
+def _tell_programs(work: Project, ended: Ended) -> None:
+    outcome = ended.outcome
+    for end in (*outcome.ends, *outcome.underived):
+        if end.state in ("failed", "doubtful"):
+            known: dict[str, Any] = {"cell": end.cells[0], "key": end.key, "task": end.task, "reason": end.reason}
+            voice.say(f"{end.state}: {end.cells[0]}: {end.reason}", level="error", event=end.state, **known)
+    document = documents.ran(outcome, work.origin, len(work.cells))
+    del document["failures"]
+    document |= {"stopped": outcome.stopped} if outcome.stopped else {}
+    voice.say(text.done(outcome), level="error" if outcome.exit_code else "info", event="end", **document)
+
+
+def _where(work: Project, ended: Ended) -> str:
+    states = standing.states_of_run(ended.outcome)
+    paths = dict.fromkeys((work.root / cell.path).as_posix() for cell in work.cells if states.get(cell.key) == "saved")
+    names = [str(PurePath(part.manifest)) for part in work.parts]
+    flags = ["--simulate"] if work.simulate else []
+    return text.where(ended.outcome, paths, shlex.join(["flux-pipeline", "gallery", *names, *flags])) if paths else ""
