@@ -63,7 +63,11 @@ def table(found: Iterable[Cost], whole: Cost, by: By) -> Table:
 
 def document(found: Iterable[Cost], whole: Cost, by: By) -> dict[str, Any]:
     """Return the report as a JSON document; amounts are decimals in text, null where nothing of them is known."""
-    return {"by": by, "costs": [{by: one.name, "in_manifest": one.named, **_body(one)} for one in found], "total": _body(whole)}
+    return {
+        "by": by,
+        "costs": [{by: one.name, "in_manifest": one.named, **_body(one)} for one in found],
+        "total": _body(whole),
+    }
 
 
 def text_csv(found: Iterable[Cost], by: By) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -13,7 +14,8 @@ Paint = Callable[[str, str], str]  # a role such as `failed` or `dim`, and the t
 
 _LEAST_NAME = 8
 _GAP = 2
-_ACTIVE_IN_A_SHEET = ("=", "+", "-", "@", "\t", "\r")
+_ACTIVE_IN_A_SHEET = ("=", "+", "-", "@")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 
 def unpainted(_role: str, text: str) -> str:
@@ -79,5 +81,10 @@ def as_csv(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(head)
-    writer.writerows([f"'{cell}" if cell.startswith(_ACTIVE_IN_A_SHEET) else cell for cell in row] for row in rows)
+    writer.writerows(map(_harmless, row) for row in rows)
     return file.getvalue()
+
+
+def _harmless(cell: str) -> str:
+    cell = _CONTROL.sub(" ", cell)
+    return f"'{cell}" if cell.lstrip().startswith(_ACTIVE_IN_A_SHEET) else cell
