@@ -1,0 +1,277 @@
+"""What a run leaves to look at: tables, JUnit, a page in a GitHub job, JSON Lines; and what was spent on what."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from decimal import Decimal
+from xml.etree import ElementTree as ET
+
+import pytest
+from cli import errands
+from cli.conftest import KEY
+from cli.errands import QUEUED, rewrite
+from cli.workshop import entry
+
+from flux_pipeline.cli import terminal
+
+FAILING = [{"on": "run", "what": "moderated", "match": {"seed": "2"}}]
+STATUS = ("status", "manifests/m.yaml")
+
+
+@pytest.fixture
+def begin(open_workshop, monkeypatch, capfd):
+    """Open a workshop; return it and its calls, which are made in this process."""
+    for name in ("NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "GITHUB_STEP_SUMMARY", "COLUMNS"):
+        monkeypatch.delenv(name, raising=False)
+
+    def opening(**settings):
+        workshop = open_workshop(**settings)
+        return workshop, errands.caller(workshop, monkeypatch, capfd)
+
+    return opening
+
+
+def rows(text, head="entry"):
+    """Return the table that begins with a head, as dicts by the first column."""
+    lines = iter(text.splitlines())
+    names = next(line for line in lines if line.startswith(head)).split()
+    found = {line.split()[0]: dict(zip(names, line.split(), strict=False)) for line in lines if "  $" in line}
+    assert found
+    return found
+
+
+def cases(file):
+    return {one.get("name"): [child.tag for child in one] for one in ET.parse(file).getroot().iter("testcase")}
+
+
+def records(text):
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_a_run_ends_with_a_table_its_failures_and_where_to_look(begin):
+    workshop, call = begin(faults=FAILING)
+    workshop.write(entry(), entry("tile", seeds=(5,)))
+    said = call("run", "--no-progress").err
+    assert rows(said)["hero"] | {"doubtful": "0"} == {
+        "entry": "hero", "cells": "3", "saved": "2", "failed": "1", "running": "0", "doubtful": "0", "pending": "0",
+        "cost": "$0.06",
+    }  # fmt: skip
+    assert rows(said)["total"]["cells"] == "4"
+    assert "failed: hero/seed=2,size=64x64: " in said
+    assert said.splitlines()[-1] == (
+        "3 pictures in outputs, $0.09; `flux-pipeline gallery manifests/m.yaml` shows them"
+    )
+    assert rows(call("status").out)["hero"]["failed"] == "1"
+    assert rows(call("status", "--select", "tile/*").out).keys() == {"tile", "(not", "total"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "flags", "code", "tags"),
+    [
+        ({}, (), 0, []),
+        ({"faults": FAILING}, (), 1, ["failure"]),
+        ({}, ("--max-cost", "0.03"), 3, ["error", "skipped"]),
+        (QUEUED, ("--timeout", "1s"), 6, ["error", "skipped"]),
+    ],
+)
+def test_junit_is_written_however_the_run_ends(begin, settings, flags, code, tags):
+    workshop, call = begin(**settings)
+    done = call("run", "--no-progress", "--junit", "junit.xml", *flags)
+    found = cases(workshop.folder / "junit.xml")
+    assert {name for name in found if name.startswith("hero/")} == {f"hero/seed={n},size=64x64" for n in (1, 2, 3)}
+    assert done.code == code
+    assert sorted({tag for each in found.values() for tag in each} - {"properties"}) == tags
+    assert {path.name for path in workshop.folder.iterdir()} >= {"junit.xml"}
+    assert not [*workshop.folder.glob(".junit*")]
+
+
+def test_what_stays_in_doubt_is_an_error_of_its_own(begin):
+    workshop, call = begin()
+    call("run", "--no-progress", "--limit", "1")
+    other = call("expand", "--json").document["cells"][1]["key"]
+    lost = {"key": other, "cell": None, "tasks": (), "settled": None, "files": {}}
+    rewrite(workshop.lockfile, lambda one: replace(one, **lost))
+    assert call("run", "--collect-only", "--grace", "0.5s", "--no-progress", "--junit", "junit.xml").code == 4
+    assert cases(workshop.folder / "junit.xml")["hero/seed=2,size=64x64"] == ["properties", "error"]
+    assert rows(call("status").out)["hero"]["doubtful"] == "1"
+
+
+def test_junit_and_the_summary_tell_of_a_run_that_could_not_begin(begin, monkeypatch):
+    workshop, call = begin()
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", "summary.md")
+    monkeypatch.delenv("WIRO_API_KEY")
+    assert call("run", "--junit", "junit.xml").code == 2
+    assert cases(workshop.folder / "junit.xml") == {"run": ["error"]}
+    assert "could not begin" in (workshop.folder / "summary.md").read_text()
+
+
+def test_junit_needs_a_folder_before_anything_is_paid(begin):
+    workshop, call = begin()
+    assert call("run", "--junit", "reports/junit.xml").code == 2
+    assert workshop.made() == 0
+
+
+def test_a_signal_leaves_the_reports_too(open_workshop):
+    workshop = open_workshop(**QUEUED)
+    process = workshop.start("run", "manifests/m.yaml", "--junit", "junit.xml", GITHUB_STEP_SUMMARY="summary.md")
+    workshop.wait_for(lambda: workshop.made() == 3)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=20)
+    assert process.returncode == 143
+    assert "error" in cases(workshop.folder / "junit.xml")["run"]
+    assert "Stopped" in (workshop.folder / "summary.md").read_text()
+
+
+def test_the_page_of_a_job_grows_by_what_a_run_has_to_say(begin, monkeypatch):
+    workshop, call = begin(faults=FAILING)
+    page = workshop.folder / "summary.md"
+    page.write_text("before\n")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(page))
+    call("run", "--no-progress")
+    text = page.read_text()
+    assert text.startswith("before\n## ❌ manifests&#47;m.yaml: 2 of 3 pictures on disk\n")
+    assert "| hero | 3 | 2 | 1 |" in text
+    page.write_bytes(b"x" * 899_990)
+    call("run", "--no-progress")
+    assert page.stat().st_size <= 900_000
+
+
+@pytest.mark.parametrize("place", ["nowhere/summary.md", "/dev/null", "manifests"])
+def test_a_page_that_cannot_be_written_is_a_note_and_no_failure(begin, monkeypatch, place):
+    _workshop, call = begin()
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", place)
+    done = call("run", "--no-progress")
+    assert (done.code, "note: GITHUB_STEP_SUMMARY" in done.err) == (0, True)
+
+
+def test_json_lines_are_all_that_is_said_and_hold_no_secret(begin):
+    workshop, call = begin(faults=FAILING)
+    workshop.write(entry(), run={"rate": "500/s", "retries": 0})
+    done = call("run", "--log-format", "json", "-vv")
+    found = records(done.err)
+    assert all({"time", "level", "event", "message"} <= one.keys() for one in found)
+    (failed,) = [one for one in found if one["event"] == "failed"]
+    assert (failed["cell"], failed["level"], bool(failed["task"])) == ("hero/seed=2,size=64x64", "error", True)
+    assert (found[-1]["event"], found[-1]["exit_code"], found[-1]["cost_usd"]["session"]) == ("end", 1, 0.06)
+    assert KEY not in done.said
+    assert "\x1b" not in done.err
+
+
+@pytest.mark.parametrize(
+    "flags", [("--nope",), ("--rate", "x"), ("--select", "nothing"), ("--lockfile", "nowhere/x.lock")]
+)
+def test_mistakes_are_told_as_json_too(begin, flags):
+    _, call = begin()
+    (one,) = records(call("run", "--log-format=json", *flags).err)
+    assert (one["level"], one["event"], one["exit_code"]) == ("error", "error", 2)
+
+
+def test_a_key_is_masked_wherever_it_turns_up(begin):
+    workshop, call = begin()
+    workshop.write(entry(KEY), run={"rate": "500/s", "max_cost": 0.03})
+    done = call("run", "--log-format", "json", "--junit", "junit.xml")
+    assert KEY not in done.said + (workshop.folder / "junit.xml").read_text()
+
+
+def test_costs_are_told_by_entry_day_and_model(begin):
+    workshop, call = begin()
+    workshop.write(entry(), entry("tile", seeds=(5,)))
+    call("run", "--no-progress")
+    workshop.write(entry("tile", seeds=(5,)))
+    found = call("status", "--by", "entry", "--json").document
+    assert [(one["entry"], one["in_manifest"], one["spent_usd"]) for one in found["costs"]] == [
+        ("tile", True, "0.03"),
+        ("hero", False, "0.09"),
+    ]
+    assert "hero (not in the manifest)" in call("status", "--by", "entry").out
+    (day,) = {one["day"] for one in call("status", "--by", "day", "--format", "json").document["costs"]}
+    assert len(day) == len("2026-11-23")
+    sheet = [*csv.DictReader(io.StringIO(call("status", "--by", "model", "--format", "csv").out))]
+    assert sum(Decimal(row["spent_usd"]) for row in sheet) == Decimal("0.12")
+    assert {row["model"] for row in sheet} == {"black-forest-labs/flux-2-pro-t2i"}
+    assert next(iter(csv.DictReader(io.StringIO(call("status", "--format", "csv").out))))["saved"] == "1"
+
+
+def test_without_a_lockfile_nothing_was_spent(begin):
+    _, call = begin()
+    assert "nothing was spent" in call("status", "--by", "day").out
+    assert rows(call("status").out)["hero"]["pending"] == "3"
+
+
+@pytest.mark.parametrize(
+    ("choice", "environ", "wanted"),
+    [
+        ("auto", {}, None),
+        ("auto", {"NO_COLOR": "1", "FORCE_COLOR": "1"}, False),
+        ("auto", {"NO_COLOR": ""}, None),
+        ("auto", {"FORCE_COLOR": "1", "TERM": "dumb"}, True),
+        ("auto", {"CLICOLOR_FORCE": "1"}, True),
+        ("auto", {"CLICOLOR_FORCE": "0"}, None),
+        ("auto", {"TERM": "dumb"}, False),
+        ("auto", {"CLICOLOR": "0"}, False),
+        ("always", {"NO_COLOR": "1"}, True),
+        ("never", {"FORCE_COLOR": "1"}, False),
+    ],
+)
+def test_colour_is_where_it_is_wanted(choice, environ, wanted):
+    assert terminal.color(choice, environ) is wanted
+
+
+def test_colour_is_asked_for_by_flag_and_by_environment(begin, monkeypatch):
+    _, call = begin(faults=FAILING)
+    call("run", "--no-progress")
+    assert "\x1b[" not in call("status").out
+    assert "\x1b[" in call("status", "--color", "always").out
+    monkeypatch.setenv("FLUX_PIPELINE_COLOR", "always")
+    assert "\x1b[" in call("status").out
+    assert "\x1b[" not in call("status", "--color", "never").out
+    assert "\x1b[" not in call("status", "--json").out
+
+
+def on_a_terminal(workshop, *arguments, **environ):
+    """Run the program with its stdout on a terminal of 60 columns; return what it drew."""
+    ours, theirs = pty.openpty()
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("TMUX", "STY", "TERM"))}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "flux_pipeline", *arguments],
+        cwd=workshop.folder, env=clean | {"COLUMNS": "60", "LINES": "24"} | environ, stdin=theirs, stdout=theirs,
+        stderr=subprocess.PIPE,
+    )  # fmt: skip
+    os.close(theirs)
+    drawn = b""
+    try:
+        while part := os.read(ours, 65536):
+            drawn += part
+    except OSError:  # how a terminal ends
+        pass
+    os.close(ours)
+    said = process.communicate(timeout=30)[1].decode()
+    return process.returncode, drawn.decode(), said
+
+
+def test_a_terminal_gets_tables_of_its_width_and_pictures_where_it_can(begin):
+    workshop, call = begin(faults=FAILING)
+    workshop.write(entry("an-entry-with-a-name-that-is-far-too-long-for-a-terminal"))
+    call("run", "--no-progress")
+    code, drawn, _ = on_a_terminal(workshop, *STATUS, "--show", "--color", "never", TERM="xterm-kitty")
+    text = drawn.split("\x1b")[0]
+    assert (code, max(len(line) for line in text.splitlines()) <= 60) == (0, True)
+    assert "…" in text
+    assert drawn.count("\x1b_Ga=T,f=100") == 2
+    code, drawn, said = on_a_terminal(workshop, *STATUS, "--show", TERM="xterm", NO_COLOR="1")
+    assert (code, "\x1b" in drawn, "pictures are shown only by" in said) == (0, False, True)
+
+
+def test_pictures_and_programs_do_not_go_together(begin):
+    _, call = begin()
+    assert call("status", "--show", "--json").code == 2
+    refused = call("status", "--show")
+    assert (refused.code, "pictures are shown only by" in refused.err) == (0, True)
