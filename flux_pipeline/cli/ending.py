@@ -13,6 +13,8 @@ from flux_pipeline.cli.session import Ended
 from flux_pipeline.report import documents, standing, text
 from flux_pipeline.report.table import Table, lines
 
+_MOST_ROWS = 40
+
 
 def table(work: Project, ended: Ended) -> Table:
     """Return a row an entry."""
@@ -28,8 +30,11 @@ def tell(work: Project, ended: Ended, shown: Table, *, quiet: bool) -> None:
         _tell_programs(work, ended)
         return
     if not quiet:
+        shown, more = standing.brief(shown, _MOST_ROWS)
         for line in lines(shown, terminal.columns(sys.stderr), terminal.paint):
             voice.say(line)
+        if more:
+            voice.say(f"… and {more} more entries: `flux-pipeline status` names them all")
     for line in text.ran(outcome, terminal.paint):
         voice.say(line)
     if not quiet and (said := _where(work, ended)):

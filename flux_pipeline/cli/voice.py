@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
+import sys
 from collections.abc import Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
@@ -19,6 +19,7 @@ from flux_pipeline.cli import terminal
 Level = Literal["debug", "info", "warning", "error"]
 _ROLES: dict[Level, str] = {"warning": "warning", "error": "error"}
 _SECRETS = ("WIRO_API_KEY", "WIRO_API_SECRET")
+_LOG = "flux-pipeline"  # the name of the one handler that is ours
 _SHORTEST_SECRET = 8  # a shorter one cannot be a key, and would blot out ordinary words
 
 
@@ -36,6 +37,7 @@ _voice: ContextVar[Voice] = ContextVar("voice", default=_PLAINLY)
 
 def begin(arguments: Sequence[str]) -> None:
     """Choose how to speak until the command line is understood: its mistakes have to be told too."""
+    _end_log()
     environ = os.environ
     asked = environ.get("FLUX_PIPELINE_LOG_FORMAT") == "json" and "--log-format=text" not in arguments
     for word, following in zip(arguments, [*arguments[1:], ""], strict=True):
@@ -92,26 +94,30 @@ def log(verbose: int) -> None:
     """Say what the rooms log: in words if --verbose asks for it, in JSON warnings in any case."""
     if not verbose and not speaks_json():
         return
-    level = (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)]
-    handler = _Handler() if speaks_json() else logging.StreamHandler()
+    import logging
+
+    levels: dict[int, Level] = {logging.DEBUG: "debug", logging.WARNING: "warning"}
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            said = record.getMessage() if speaks_json() else self.format(record)
+            level = "error" if record.levelno >= logging.ERROR else levels.get(record.levelno, "info")
+            say(said, event="log", level=level, logger=record.name)
+
+    handler = Handler()
+    handler.name = _LOG
     handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
-    root = logging.getLogger()
-    for old in [one for one in root.handlers if isinstance(one, _Handler)]:
-        root.removeHandler(old)
-    root.addHandler(handler)
-    root.setLevel(level)
+    logging.getLogger().addHandler(handler)
+    logging.getLogger().setLevel((logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)])
     for name in ("httpx", "httpcore", "aiohttp", "asyncio"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
-class _Handler(logging.Handler):
-    def emit(self, record: logging.LogRecord) -> None:
-        level: Level = "error" if record.levelno >= logging.ERROR else "info"
-        if record.levelno < logging.INFO:
-            level = "debug"
-        elif record.levelno == logging.WARNING:
-            level = "warning"
-        say(record.getMessage(), event="log", level=level, logger=record.name)
+def _end_log() -> None:
+    if "logging" in sys.modules:
+        root = sys.modules["logging"].getLogger()
+        for handler in [one for one in root.handlers if one.name == _LOG]:
+            root.removeHandler(handler)
 
 
 def _plain(value: object) -> object:

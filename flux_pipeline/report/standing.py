@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from flux_pipeline.ledger.history import History
@@ -80,6 +80,14 @@ def table(cells: Sequence[Cell], states: Mapping[str, str], history: History, na
         optional=_OPTIONAL,
         roles=_ROLES,
     )
+
+
+def brief(table: Table, most: int) -> tuple[Table, int]:
+    """Return the table with at most so many rows, those first that are not done, and how many are left out."""
+    if len(table.rows) <= most:
+        return table, 0
+    undone = sorted(table.rows, key=lambda row: row[1] == row[2])
+    return replace(table, rows=tuple(undone[:most])), len(table.rows) - most
 
 
 def _total(rows: Iterable[Standing]) -> Standing:

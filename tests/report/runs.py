@@ -7,7 +7,7 @@ from decimal import Decimal
 from flux_pipeline.ledger.facts import Settled, Submission
 from flux_pipeline.ledger.history import fold
 from flux_pipeline.ledger.keys import Render
-from flux_pipeline.manifest.cell import Axes, Cell
+from flux_pipeline.manifest.cell import Cell, Fields
 from flux_pipeline.report import standing
 from flux_pipeline.report.cases import cases
 from flux_pipeline.run.jobs import Session
@@ -19,7 +19,7 @@ PAID = Settled(state="finished", cost=Decimal("0.03"), at="2026-11-23T01:00:04.5
 def cell(number, entry="hero", name=None):
     render = Render.of("o/m", {"prompt": "x", "seed": number})
     identity = name or f"{entry}/seed={number}"
-    return Cell(identity, entry, Axes(("seed",), (number,)), f"outputs/{entry}/{number}.png", render)
+    return Cell(identity, entry, Fields(("seed",), (number,)), f"outputs/{entry}/{number}.png", render)
 
 
 def end(one, state="saved", reason="", task="7"):

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from report.runs import PAID, cell, end, outcome, paid, told
 
-from flux_pipeline.report import junit, summary
+from flux_pipeline.report import junit, standing, summary
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -91,6 +91,14 @@ def test_what_two_cells_share_is_paid_for_once_in_the_report_too():
     found, table = told(outcome(end(one)), one, twin, history=paid(one))
     assert [case.cost for case in found] == [PAID.cost, None]
     assert [row[-1] for row in (*table.rows, table.total)] == ["$0.03", "$0.00", "$0.03"]
+
+
+def test_a_long_table_begins_with_what_is_not_done():
+    cells = [cell(number, f"e{number}") for number in range(9)]
+    ended = outcome(*(end(one) for one in cells[:8]), end(cells[8], "failed", "x"))
+    _, table = told(ended, *cells)
+    short, more = standing.brief(table, 3)
+    assert ([row[0] for row in short.rows], more, short.total) == (["e8", "e0", "e1"], 6, table.total)
 
 
 @given(texts, texts, texts)
