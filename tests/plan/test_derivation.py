@@ -10,7 +10,7 @@ from flux_pipeline.derivation import derivations, ours, paths_to_survey, saving
 from flux_pipeline.ledger.facts import DerivedFact, FileFact, Submission
 from flux_pipeline.ledger.history import fold
 from flux_pipeline.ledger.keys import Render
-from flux_pipeline.manifest.cell import Fields, Cell
+from flux_pipeline.manifest.cell import Cell, Fields
 from flux_pipeline.manifest.derive import Derived, Recipe
 
 HALF = Recipe(format="png", width=32)

@@ -11,7 +11,7 @@ from flux_pipeline.errors import UsageError
 from flux_pipeline.ledger.facts import FileFact, Refused, Settled, Submission
 from flux_pipeline.ledger.history import fold
 from flux_pipeline.ledger.keys import Render
-from flux_pipeline.manifest.cell import Fields, Cell
+from flux_pipeline.manifest.cell import Cell, Fields
 from flux_pipeline.plan import Step, narrow, paths_to_survey, plan
 
 MODEL = "black-forest-labs/flux-2-pro-t2i"
