@@ -16,12 +16,15 @@ from typing import Any, Literal, get_args
 
 import orjson
 
+from flux_pipeline.ledger import decisions
 from flux_pipeline.ledger import files as on_disk
+from flux_pipeline.ledger.decisions import Decision
 from flux_pipeline.ledger.files import DerivedFact, FileFact
 
 __all__ = [
     "ACCOUNT",
     "MODEL",
+    "Decision",
     "DerivedFact",
     "FileFact",
     "Refused",
@@ -37,6 +40,7 @@ __all__ = [
 SettledState = Literal["finished", "failed", "cancelled"]
 _MISNAMED = "x-misnamed"
 _DERIVED = "x-derived"
+_REVIEW = "x-review"
 # Extra fields of an intent: a digest of the API key that it was sent with, and the model that it asks.
 ACCOUNT = "x-account"
 MODEL = "x-model"
@@ -70,8 +74,8 @@ class Submission:
 
     `tasks` holds one id, or none. It holds more only after two branches settled one unclear submission differently:
     then the first is followed, and all of them stay claimed. `misnamed` are ids that an answer gave and that were found
-    to be another render's: they do not count as tasks. `derived` are files made of the picture, by their path. `extra`
-    holds fields beginning with `x-`.
+    to be another render's: they do not count as tasks. `derived` are files made of the picture, by their path. `review`
+    is what was decided on the picture. `extra` holds fields beginning with `x-`.
     """
 
     id: str
@@ -89,6 +93,7 @@ class Submission:
     settled: Settled | None = None
     files: Mapping[str, FileFact] = field(default_factory=dict)
     derived: Mapping[str, DerivedFact] = field(default_factory=dict)
+    review: Decision | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -149,6 +154,7 @@ class Submission:
             settled=_least(self.settled, other.settled, by=_settled_order),
             files=on_disk.join(self.files, other.files),
             derived=on_disk.join(self.derived, other.derived),
+            review=decisions.latest((self.review, other.review)),
             extra=self.extra if not other.extra else _join_extra(self.extra, other.extra),
         )
 
@@ -219,6 +225,7 @@ def _body(one: Submission, task: str | None) -> dict[str, Any]:
     }
     extra = dict(one.extra) | ({_MISNAMED: list(one.misnamed)} if one.misnamed else {})
     extra |= {_DERIVED: on_disk.body(one.derived)} if one.derived else {}
+    extra |= {_REVIEW: decisions.body(one.review)} if one.review else {}
     return {name: value for name, value in named.items() if value is not None} | dict(sorted(extra.items()))
 
 
@@ -246,6 +253,7 @@ def from_line(line: bytes) -> Submission:
     if not isinstance(misnamed, list) or not all(isinstance(task, str) for task in misnamed):
         raise ValueError(f"{_MISNAMED} is not a list of task ids")
     derived = on_disk.read_derived(extra.pop(_DERIVED)) if _DERIVED in extra else {}
+    review = decisions.read(extra.pop(_REVIEW)) if _REVIEW in extra else None
     one = Submission(
         id=_text(body, "id", required=True),
         key=_text(body, "key", required=True),
@@ -262,6 +270,7 @@ def from_line(line: bytes) -> Submission:
         settled=None if (settled := body.pop("settled", None)) is None else _read_settled(settled),
         files={} if (files := body.pop("files", None)) is None else on_disk.read_files(files),
         derived=derived,
+        review=review,
     )
     if body:
         raise ValueError(f"has a field that this version does not know: {', '.join(sorted(body))}")

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
+from flux_pipeline.ledger.decisions import Decision, latest
 from flux_pipeline.ledger.facts import Submission
 
 
@@ -22,6 +23,10 @@ class History:
     def best(self, key: str) -> Submission | None:
         """Return the most advanced submission of a render; among equals the one that was intended first."""
         return min(self.of(key), key=_advance, default=None)
+
+    def decision(self, key: str) -> Decision | None:
+        """Return what was decided last on a picture of a render."""
+        return latest(one.review for one in self.of(key))
 
     def claimed(self) -> dict[str, str]:
         """Return every task id that some line claims, with the key of its render."""

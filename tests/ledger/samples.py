@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from hypothesis import strategies as st
 
-from flux_pipeline.ledger.facts import DerivedFact, FileFact, Refused, Settled, Submission
+from flux_pipeline.ledger.facts import Decision, DerivedFact, FileFact, Refused, Settled, Submission
 
 ENDPOINT = "https://api.wiro.ai/v1"
 
@@ -63,6 +63,16 @@ derived = st.builds(
     take=st.integers(1, 3),
 )
 
+reviews = st.builds(
+    Decision,
+    verdict=st.sampled_from(["approved", "rejected", "none"]),
+    by=st.sampled_from(["Ada <ada@example.org>", "grace"]),
+    at=st.sampled_from(["2026-11-23T01:00:00Z", "2026-11-23T01:00:00.5Z", "2026-11-23T01:00:00.500000Z"]),
+    sha256=st.sampled_from(["a" * 64, "b" * 64]),
+    note=_words,
+    cells=st.sampled_from([(), ("hero/seed=1",), ("hero/seed=1", "hero/ü")]),
+)
+
 
 def submissions(identity="5d" * 16, key="9f" * 32):
     """Submissions of one id and key unless told otherwise, so that they can be joined."""
@@ -82,6 +92,7 @@ def submissions(identity="5d" * 16, key="9f" * 32):
         settled=_seldom(settled),
         files=st.dictionaries(st.sampled_from(["outputs/a.png", "outputs/ü/b c.png"]), files, max_size=2),
         derived=st.dictionaries(st.sampled_from(["outputs/a.webp", "outputs/ü/b@half.jpg"]), derived, max_size=2),
+        review=_seldom(reviews),
         extra=st.dictionaries(_words.map(lambda name: f"x-{name}"), _json, max_size=2),
     )
 

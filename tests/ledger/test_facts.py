@@ -24,6 +24,7 @@ from flux_pipeline.ledger.facts import (
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "schemas/lockfile.schema.json").read_text())
 VALID = jsonschema.Draft202012Validator(SCHEMA)
+DECIDED = {"verdict": "approved", "by": "Ada", "at": "2026-11-23T01:00:00Z", "sha256": "a" * 64}
 BARE = {"id": "5d" * 16, "key": "9f" * 32}
 
 
@@ -116,8 +117,8 @@ def test_every_line_is_as_the_schema_says(one):
 
 def test_the_schema_knows_every_field_and_explains_it():
     fact = SCHEMA["$defs"]["fact"]["properties"]
-    fields = set(Submission.__dataclass_fields__) - {"tasks", "estimate", "extra", "misnamed", "derived"}
-    assert fact.keys() == fields | {"task", "estimate_usd", "x-misnamed", "x-derived", "crc32"}
+    fields = set(Submission.__dataclass_fields__) - {"tasks", "estimate", "extra", "misnamed", "derived", "review"}
+    assert fact.keys() == fields | {"task", "estimate_usd", "x-misnamed", "x-derived", "x-review", "crc32"}
     assert all("description" in each for each in fact.values())
 
 
@@ -176,6 +177,19 @@ def test_a_field_that_begins_with_x_is_kept_and_no_other_unknown_one_is_accepted
         {"x-derived": {"a.webp": {"from": 1, "recipe": "", "sha256": "", "bytes": 1, "width": 1, "height": 1}}},
         {"x-derived": {"a.webp": {"from": "", "recipe": "", "sha256": "", "bytes": "1", "width": 1, "height": 1}}},
         {"x-misnamed": [1]},
+        {"x-review": None},
+        {"x-review": []},
+        {"x-review": {"verdict": "approved"}},
+        {"x-review": {**DECIDED, "verdict": "adored"}},
+        {"x-review": {**DECIDED, "verdict": ["approved"]}},
+        {"x-review": {**DECIDED, "by": 5}},
+        {"x-review": {**DECIDED, "at": "yesterday"}},
+        {"x-review": {**DECIDED, "at": "2026-02-30T00:00:00Z"}},
+        {"x-review": {**DECIDED, "at": "9999-12-31T23:59:59Z"}},
+        {"x-review": {**DECIDED, "cells": "hero"}},
+        {"x-review": {**DECIDED, "cells": [1]}},
+        {"x-review": {**DECIDED, "cells": [[]]}},
+        {"x-review": {**DECIDED, "colour": "red"}},
     ],
     ids=str,
 )
