@@ -12,6 +12,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from flux_pipeline.errors import UsageError
+from flux_pipeline.ledger.decisions import Decision
 from flux_pipeline.ledger.facts import FileFact, Submission
 from flux_pipeline.ledger.history import History
 from flux_pipeline.ledger.keys import Render
@@ -144,6 +145,8 @@ def _planned(cells: Sequence[Cell], history: History, present: Mapping[str, str]
     missing = tuple(path for path in paths if present.get(path) not in recorded)
     source = _source(render.key, paths, recorded, history, present)
     step, reason = _step(best, missing, source, present)
+    if step is Step.KEEP:
+        reason = _why_kept(history.decision(render.key), {present.get(path) for path in paths}) or reason
     return PlannedRender(
         render=render,
         cells=tuple(cell.id for cell in cells),
@@ -184,6 +187,12 @@ def _step(
     if best.unclear:
         return Step.DOUBT, f"nobody knows what came of the submission intended at {best.intended_at}"
     return Step.SUBMIT, _why_again(best)
+
+
+def _why_kept(decision: Decision | None, sums: set[str | None]) -> str:
+    if decision is None or decision.verdict != "rejected" or decision.sha256 not in sums:
+        return ""
+    return f"rejected by {decision.by} on {decision.day}: change its seed or prompt"
 
 
 def _step_of_a_picture(

@@ -30,6 +30,8 @@ from flux_pipeline.manifest.schema import Schemas
 from flux_pipeline.manifest.settings import RunSettings, strictest
 from flux_pipeline.plan import Plan, Price, narrow, paths_to_survey, plan
 from flux_pipeline.price import estimator
+from flux_pipeline.review import standing
+from flux_pipeline.review.standing import Standing
 
 SIMULATED = "simulator"  # the endpoint that a rehearsal's lockfile belongs to
 _REHEARSALS = "outputs/simulated"
@@ -116,6 +118,12 @@ class Project:
         found = Files(self.root).survey(derivation.paths_to_survey(self.cells))
         present = {path: getattr(one, "sha256", "") for path, one in found.items()}
         return derivation.derivations(self.cells, history, present)
+
+    def standings(self, history: History) -> tuple[Standing, ...]:
+        """Say what was decided on every cell's picture; only files on which somebody decided are looked at."""
+        found = Files(self.root).survey(standing.paths_to_survey(self.cells, history))
+        present = {path: getattr(one, "sha256", "") for path, one in found.items()}
+        return standing.standings(self.cells, history, present)
 
     def saving(self, derivations: Sequence[Derivation]) -> Saving:
         """Say what deriving files saves against rendering each of them at its own size."""

@@ -45,11 +45,12 @@ def _states(work: Project, form: str) -> None:
     from flux_pipeline.cli.project import print_document
     from flux_pipeline.report import documents, standing, text
     from flux_pipeline.report.table import as_csv
+    from flux_pipeline.review.standing import document, told
 
     history = work.history()
     plan = work.plan(history)
     if form == "json":
-        print_document(documents.status(plan, history))
+        print_document(documents.status(plan, history) | document(work.standings(history)))
         return
     table = standing.table(work.cells, standing.states_of_plan(plan), history, work.named())
     if form == "csv":
@@ -58,6 +59,8 @@ def _states(work: Project, form: str) -> None:
     _print(table)
     for line in text.status(plan, history, terminal.columns(sys.stdout), terminal.paint):
         click.echo(line, color=voice.color())
+    for line in told(work.standings(history)):
+        click.echo(text.plain(line))
 
 
 def _costs(work: Project, by: By, form: str) -> None:

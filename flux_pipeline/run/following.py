@@ -231,9 +231,13 @@ class Following:
             self._fail(job, reason)
 
     def _expired(self, job: Job, why: str) -> None:
-        job.final = not self.board.policy.rerender_expired
+        review = job.known().review
+        rejected = review is not None and review.verdict == "rejected"  # nobody wants to pay for that one again
+        job.final = rejected or not self.board.policy.rerender_expired
         price = f" for ${job.plan.estimate}" if job.plan.estimate is not None else ""
         hint = "it is rendered again" if not job.final else f"--rerender-expired renders it again{price}"
+        if rejected:
+            hint = "it was rejected, so it is not rendered again: change its seed or prompt"
         self._fail(job, f"task {job.known().task} was paid for, but {why}: {hint}")
 
     def copied(self, event: Copied) -> None:

@@ -27,6 +27,7 @@ KNOWS = {
     "comparison": ["ledger", "manifest"],
     "derivation": ["ledger", "manifest"],
     "plan": ["errors", "ledger", "manifest"],
+    "review": ["errors", "ledger", "manifest"],
     "wiro.tasks": [],
     "wiro.outcomes": ["wiro.tasks"],
     "wiro": ["errors", "ledger.keys", "__version__"],
@@ -47,6 +48,7 @@ KNOWS = {
             "price",
             "progress",
             "report",
+            "review",
             "run",
             "simulator",
         ),
@@ -125,7 +127,11 @@ def test_the_engine_has_no_clock_no_disk_no_net_and_no_dice(module):
 
 
 @pytest.mark.parametrize(
-    "module", ["plan", "price", "derivation", "ledger.facts", "ledger.files", "ledger.history", "ledger.keys"]
+    "module",
+    [
+        *("plan", "price", "derivation", "review.standing"),
+        *("ledger.facts", "ledger.files", "ledger.history", "ledger.keys"),
+    ],
 )
 def test_what_only_thinks_touches_nothing(module):
     assert [name for name in imports(MODULES[module]) if name.split(".")[0] in OUTSIDE] == []

@@ -11,6 +11,8 @@ from itertools import pairwise
 import pytest
 from run.world import PRICE, Dice, Disk, World, cell
 
+from flux_pipeline.ledger.decisions import Decision
+from flux_pipeline.ledger.facts import Submission
 from flux_pipeline.run.events import Answered, AskDetail, AskList, Broke, Fetch, Interrupted, Post, Write, Written
 
 
@@ -712,3 +714,14 @@ def test_a_broken_disk_is_told_as_such_even_when_a_signal_comes_first():
     session.tell(1.1, Broke("the disk is full", 6))
     outcome = session.run()
     assert (outcome.exit_code, outcome.stopped) == (6, "the disk is full")
+
+
+def test_an_expired_picture_that_was_rejected_is_never_paid_again():
+    world = World(1, dice=Expired())
+    world.run()
+    (line,) = world.disk.history().submissions.values()
+    rejected = Decision(verdict="rejected", by="Ada", at="2026-11-23T12:00:00Z", sha256="a" * 64)
+    world.disk.facts.append(Submission(id=line.id, key=line.key, review=rejected))
+    outcome = world.run(rerender_expired=True)
+    assert "it was rejected, so it is not rendered again" in outcome.ends[0].reason
+    assert len(world.server.tasks) == 1
