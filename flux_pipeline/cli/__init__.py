@@ -22,7 +22,8 @@ from flux_pipeline.errors import FluxError
 _COMMANDS = (
     *("run", "plan", "validate", "expand", "status"),
     *("cancel", "adopt", "audit", "verify", "prune", "merge"),
-    *("gallery", "compare", "init", "schema", "simulator", "completion"),
+    *("gallery", "compare", "promote"),
+    *("init", "schema", "simulator", "completion"),
 )
 PROGRAM = "flux-pipeline"
 COMPLETE = "_FLUX_PIPELINE_COMPLETE"  # the environment variable by which a shell asks for completions

@@ -1,0 +1,255 @@
+"""`promote`: the approved pictures, copied to where they are used."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from flux_pipeline.cli import options
+
+if TYPE_CHECKING:
+    from flux_pipeline.cli.project import Project
+    from flux_pipeline.files.exhibit import Exhibit
+    from flux_pipeline.ledger.history import History
+    from flux_pipeline.review.promotion import Index, State, Wanted
+    from flux_pipeline.review.standing import Standing
+
+STATES = ("promoted", "kept", "missing", "in the way")
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What has become of one file; `reason` is empty where it is as it should be."""
+
+    wanted: Wanted
+    state: State
+    reason: str
+
+
+@click.command()
+@options.together(
+    options.manifests,
+    options.flag("--to", "folder", type=options.PATH, required=True, envvar=None, help="Copy them into this folder."),
+    options.flag("--dry-run", is_flag=True, help="Say what would be copied, and change nothing."),
+    options.flag("--prune", is_flag=True, help="Remove what was promoted before and is no longer approved."),
+    options.select,
+    options.max_cells,
+    options.lockfile,
+    options.output_dir,
+    options.simulate,
+    options.as_json,
+)
+def command(as_json: bool, folder: Path, dry_run: bool, prune: bool, select: tuple[str, ...], **scope: Any) -> int:
+    """Copy the approved pictures of MANIFEST, and what is derived of them, into a folder under stable names.
+
+    A picture has the name that it has below outputs/. What a promotion has put there is recorded in promoted.json beside it,
+    and nothing else is ever replaced or removed.
+    """
+    from flux_pipeline.cli import project
+    from flux_pipeline.files.exhibit import Exhibit
+    from flux_pipeline.review import promotion
+
+    work = project.load(**scope, select=select)
+    history = work.history()
+    found = work.standings(history)
+    wanted = promotion.apart(_wanted(work, history, found, folder))
+    _away_from_the_pictures(work, folder)
+    exhibit = Exhibit(folder)
+    gone: list[str] = []
+    done: list[Done] = []
+    if wanted or folder.is_dir():
+        with nullcontext() if dry_run else exhibit.held():
+            index = promotion.read(
+                exhibit.read(promotion.INDEX), str(folder / promotion.INDEX), simulated=work.simulate
+            )
+            there = exhibit.sums([one.name for one in wanted])
+            done = [Done(one, *promotion.decide(one, there.get(one.name), index, _lives(folder))) for one in wanted]
+            ours = [_from_here(part.manifest, folder) for part in work.parts]
+            gone = list(promotion.stale(index, wanted, ours, lambda cell: _chosen(cell, select)))
+            if not dry_run:
+                done = _copied(work, exhibit, index, there, done, gone if prune else [])
+    void = [one for one in found if one.state == "void"]
+    if as_json:
+        project.print_document(_document(folder, done, void, gone, dry_run=dry_run, prune=prune))
+    else:
+        for line in _text(work, folder, done, void, gone, dry_run=dry_run, prune=prune):
+            click.echo(line)
+    return 0 if all(one.state in ("promoted", "kept") for one in done) else 1
+
+
+def _lives(folder: Path) -> Callable[[str], bool]:
+    return lambda manifest: (folder / manifest).exists()
+
+
+def _chosen(cell: str, select: Sequence[str]) -> bool:
+    return not select or any(fnmatchcase(cell, glob) for glob in select)
+
+
+def _from_here(manifest: Path, folder: Path) -> str:
+    """Return the way to a manifest from the folder, which is the same wherever the command is run."""
+    return Path(os.path.relpath(manifest.resolve(), folder.resolve())).as_posix()
+
+
+def _wanted(work: Project, history: History, found: Sequence[Standing], folder: Path) -> Iterator[Wanted]:
+    """Yield every file of the approved pictures, also where it is not on disk as it was approved."""
+    from flux_pipeline.review.promotion import Wanted, name_of
+
+    manifests = {id(cell): _from_here(part.manifest, folder) for part in work.parts for cell in part.expansion.cells}
+    # An approval that is void only because of the file is still one: the picture of that key is not on disk.
+    approved = [
+        one
+        for one in found
+        if one.decision and one.decision.verdict == "approved" and one.decision is history.decision(one.cell.key)
+    ]
+    derived = {one.path: one for one in replace(work, cells=tuple(one.cell for one in approved)).derivations(history)}
+    paths = {one.cell.path for one in approved}
+    lost = paths - {path for path in paths if (work.root / path).is_file()}
+    for one in approved:
+        cell, decision = one.cell, one.decision
+        if decision is None:
+            continue
+        absent = "it is not on disk: `flux-pipeline run` brings it back" if cell.path in lost else one.reason
+        of = {"cell": cell.id, "key": cell.key, "manifest": manifests[id(cell)]}
+        yield Wanted(name=name_of(cell.path), path=cell.path, sums=frozenset({decision.sha256}), absent=absent, **of)
+        for each in cell.derived:
+            known = [each_of.derived.get(each.path) for each_of in history.of(cell.key)]
+            sums = frozenset(
+                fact.sha256
+                for fact in known
+                if fact and fact.master == decision.sha256 and fact.recipe == each.recipe.digest()
+            )
+            how = derived[each.path]
+            yield Wanted(name=name_of(each.path), path=each.path, sums=sums, absent=absent or how.reason, **of)
+
+
+def _away_from_the_pictures(work: Project, folder: Path) -> None:
+    """Refuse a folder in which a promoted file would be the picture itself: nothing may replace or remove that."""
+    from flux_pipeline.errors import UsageError
+    from flux_pipeline.review.promotion import name_of
+
+    there, root = folder.resolve(), work.root.resolve()
+    for part in work.parts:
+        for cell in part.expansion.cells:
+            if there / name_of(cell.path) == root / cell.path:
+                raise UsageError(f"--to {folder}: the pictures themselves are there; name another folder")
+
+
+def _copied(
+    work: Project,
+    exhibit: Exhibit,
+    index: Index,
+    there: Mapping[str, str],
+    done: Sequence[Done],
+    gone: Sequence[str],
+) -> list[Done]:
+    """Copy, and remove what is to go; the index tells at every moment what may be ours."""
+    from flux_pipeline.review import promotion
+
+    entries = dict(index.entries)
+
+    def keep() -> None:
+        data = promotion.write(replace(index, entries=entries))
+        old = exhibit.read(promotion.INDEX)
+        if data != old and (entries or old is not None):
+            exhibit.put(promotion.INDEX, data, () if old is None else (sha256(old).hexdigest(),))
+
+    # First the index, so that a promotion that dies half way still knows both the old files and the new ones as its own.
+    for one in done:
+        if one.state == "promoted" and one.wanted.sums:
+            entries[one.wanted.name] = promotion.entry(one.wanted, *sorted(one.wanted.sums), *_old(one, there))
+    keep()
+    ended = [_put(work, exhibit, one, there) if one.state == "promoted" else (one, "") for one in done]
+    for end, copied in ended:
+        name, known = end.wanted.name, index.entries.get(end.wanted.name)
+        if copied:
+            entries[name] = promotion.entry(end.wanted, copied)
+        elif end.state == "kept" and known is not None:
+            entries[name] = promotion.entry(end.wanted, there[name])
+        elif known is not None:
+            entries[name] = known
+        else:
+            entries.pop(name, None)
+    for name in gone:
+        exhibit.remove(name, entries.pop(name).sums)
+    keep()
+    return [end for end, _ in ended]
+
+
+def _old(one: Done, there: Mapping[str, str]) -> tuple[str, ...]:
+    return (there[one.wanted.name],) if one.wanted.name in there else ()
+
+
+def _put(work: Project, exhibit: Exhibit, one: Done, there: Mapping[str, str]) -> tuple[Done, str]:
+    """Copy one file; return its SHA-256, empty where it was not copied."""
+    from flux_pipeline.files.take_in import picture
+
+    data = picture(work.root, one.wanted.path, one.wanted.sums)
+    if data is None:
+        return Done(
+            one.wanted, "missing", "it is not on disk as it was approved: `flux-pipeline run` brings it back"
+        ), ""
+    exhibit.put(one.wanted.name, data, _old(one, there))
+    return one, sha256(data).hexdigest()
+
+
+def _text(
+    work: Project,
+    folder: Path,
+    done: Sequence[Done],
+    void: Sequence[Standing],
+    gone: Sequence[str],
+    *,
+    dry_run: bool,
+    prune: bool,
+) -> Iterator[str]:
+    from flux_pipeline.report.text import plain
+
+    for one in done:
+        if one.state != "kept":
+            yield plain(f"{one.state:<10} {one.wanted.name}{'  ' + one.reason if one.reason else ''}")
+    for each in void:
+        yield plain(f"{'void':<10} {each.cell.id}  {each.reason}")
+    for name in gone:
+        yield plain(
+            f"{'pruned' if prune else 'stale':<10} {name}  it is no longer approved{'' if prune else ': --prune'}"
+        )
+    counts = Counter(str(one.state) for one in done)
+    if not done:
+        yield f"nothing is approved: `flux-pipeline review {work.names}` is where to look and decide"
+        return
+    words = ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])
+    yield plain(f"{folder}: {'would be: ' if dry_run else ''}{words}")
+
+
+def _document(
+    folder: Path, done: Sequence[Done], void: Sequence[Standing], gone: Sequence[str], *, dry_run: bool, prune: bool
+) -> dict[str, Any]:
+    counts = Counter(str(one.state) for one in done)
+    return {
+        "to": str(folder),
+        "dry_run": dry_run,
+        "counts": {state.replace(" ", "_"): counts[state] for state in STATES}
+        | {"void": len(void), "pruned": len(gone) if prune else 0, "stale": 0 if prune else len(gone)},
+        "files": [
+            {
+                "name": one.wanted.name,
+                "state": one.state.replace(" ", "_"),
+                "reason": one.reason,
+                "path": one.wanted.path,
+                "cell": one.wanted.cell,
+                "key": one.wanted.key,
+            }
+            for one in done
+        ],
+        "void": [{"cell": one.cell.id, "key": one.cell.key, "reason": one.reason} for one in void],
+        "pruned" if prune else "stale": list(gone),
+    }

@@ -1,0 +1,178 @@
+"""Which files are promoted under which names, and the index that says which of them a promotion has put there; pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from flux_pipeline.errors import UsageError
+
+INDEX: Final = "promoted.json"
+_VERSION: Final = "flux_pipeline_promoted"
+_FOLDERS: Final = ("outputs/simulated/", "outputs/")
+
+State = Literal["promoted", "kept", "missing", "in the way"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A file to promote: its name there, its path below the output root, and the sums that it may have.
+
+    `manifest` is the way to its manifest from the folder of the promotion. `absent` says why there is no such file, and is
+    empty where there is one.
+    """
+
+    name: str
+    path: str
+    sums: frozenset[str]
+    cell: str
+    key: str
+    manifest: str
+    absent: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A file that a promotion has put there; `was` are the sums of those that it was replacing when it was last seen."""
+
+    sha256: str
+    cell: str
+    key: str
+    manifest: str
+    was: tuple[str, ...] = ()
+
+    @property
+    def sums(self) -> frozenset[str]:
+        return frozenset((self.sha256, *self.was))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Index:
+    """Everything that promotions have put into a folder, by name; of rehearsals, or of paid pictures."""
+
+    entries: Mapping[str, Entry]
+    simulated: bool = False
+
+
+def name_of(path: str) -> str:
+    """Return the name under which a path is promoted: the same path, without the folder of all outputs."""
+    prefix = next((each for each in _FOLDERS if path.startswith(each)), "")
+    return path.removeprefix(prefix)
+
+
+def entry(one: Wanted, sha256: str, *was: str) -> Entry:
+    """Return what an index says of a file."""
+    return Entry(sha256=sha256, cell=one.cell, key=one.key, manifest=one.manifest, was=was)
+
+
+def apart(wanted: Iterable[Wanted]) -> tuple[Wanted, ...]:
+    """Return the files, each once; no two may have one name, on a disk that folds case too.
+
+    Raises:
+        UsageError: two have.
+    """
+    owners: dict[str, Wanted] = {}
+    for one in wanted:
+        other = owners.setdefault(one.name.casefold(), one)
+        if other.path != one.path:
+            raise UsageError(
+                f"{other.path} and {one.path} would both become {one.name}; write `output` so that they differ"
+            )
+    return tuple(owners.values())
+
+
+def decide(one: Wanted, there: str | None, index: Index, lives: Callable[[str], bool]) -> tuple[State, str]:
+    """Say what is to be done for a file, and why it cannot.
+
+    `there` is the SHA-256 of what has the name already, empty if it is no file, None if nothing has it; `lives` tells
+    whether a manifest of the index still exists.
+    """
+    known = index.entries.get(one.name)
+    if one.absent:
+        return "missing", one.absent
+    if there in one.sums:
+        return "kept", ""
+    if there is None:
+        return "promoted", ""
+    if known is None or there not in known.sums:
+        return (
+            "in the way",
+            "a file of that name is there which no promotion put there: move it away, and promote again",
+        )
+    if known.manifest != one.manifest and lives(known.manifest):
+        return "in the way", f"{known.manifest} has promoted a picture of that name: use another folder for one of them"
+    return "promoted", ""
+
+
+def stale(
+    index: Index, wanted: Iterable[Wanted], manifests: Iterable[str], chosen: Callable[[str], bool]
+) -> Iterator[str]:
+    """Yield the names of what was promoted of these manifests and is not wanted any more; `chosen` tells which cells."""
+    names = {one.name for one in wanted}
+    manifests = frozenset(manifests)
+    for name, known in index.entries.items():
+        if name not in names and known.manifest in manifests and chosen(known.cell):
+            yield name
+
+
+def read(data: bytes | None, where: str, *, simulated: bool) -> Index:
+    """Read an index; there is none at first.
+
+    Raises:
+        UsageError: it is damaged, or the folder is for rehearsals and this is none, or the other way round.
+    """
+    if data is None:
+        return Index(entries={}, simulated=simulated)
+    try:
+        document = json.loads(data)
+        index = Index(
+            entries={_text(name): _entry(one) for name, one in document["files"].items()},
+            simulated=document["simulated"] is True,
+        )
+        newer = document[_VERSION] != 1
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise UsageError(
+            f"{where} is damaged: restore it, or promote into another folder; nothing was copied"
+        ) from error
+    if newer:
+        raise UsageError(f"{where} was written by a newer version: upgrade flux-pipeline; nothing was copied")
+    if index.simulated is not simulated:
+        what, other = ("rehearsed", "paid") if index.simulated else ("paid", "rehearsed")
+        raise UsageError(f"{where} is of {what} pictures, and these are {other}: name another folder with --to")
+    return index
+
+
+def write(index: Index) -> bytes:
+    """Return an index as the bytes of its file."""
+    files = {name: _body(one) for name, one in sorted(index.entries.items())}
+    document = {_VERSION: 1, "simulated": index.simulated, "files": files}
+    return json.dumps(document, indent=1, ensure_ascii=False).encode() + b"\n"
+
+
+def _body(one: Entry) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        "sha256": one.sha256,
+        "cell": one.cell,
+        "key": one.key,
+        "manifest": one.manifest,
+    }
+    return body | ({"was": list(one.was)} if one.was else {})
+
+
+def _entry(one: Mapping[str, Any]) -> Entry:
+    was: Sequence[Any] = one.get("was", [])
+    return Entry(
+        sha256=_text(one["sha256"]),
+        cell=_text(one["cell"]),
+        key=_text(one["key"]),
+        manifest=_text(one["manifest"]),
+        was=tuple(map(_text, was)),
+    )
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value

@@ -1,0 +1,222 @@
+"""`promote`: approved pictures go where they are used, and nothing else there is touched."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+
+import pytest
+from cli import errands
+from cli.reviewed import decide
+from cli.workshop import entry
+
+ONE, TWO, THREE = (f"hero/seed={seed},size=64x64" for seed in (1, 2, 3))
+
+
+@pytest.fixture
+def made(workshop, monkeypatch, capfd):
+    call = errands.caller(workshop, monkeypatch, capfd)
+    assert call("run", "--no-progress").code == 0
+    return workshop, call
+
+
+def promote(call, *flags):
+    return call("promote", "--to", "assets", "--json", *flags)
+
+
+def names(workshop):
+    return sorted(name for name in workshop.pictures("assets") if name != "promoted.json")
+
+
+def states(done):
+    return {one["name"]: one["state"] for one in done.document["files"]}
+
+
+def test_only_what_is_approved_is_copied_under_its_path_below_outputs(made):
+    workshop, call = made
+    decide(workshop.lockfile, ONE)
+    decide(workshop.lockfile, TWO, "rejected")
+    done = promote(call)
+    assert (done.code, states(done)) == (0, {"hero/1.png": "promoted"})
+    assert names(workshop) == ["hero/1.png"]
+    assert workshop.pictures("assets")["hero/1.png"] == workshop.pictures()["hero/1.png"]
+    assert states(promote(call)) == {"hero/1.png": "kept"}
+    assert "assets: 1 kept" in call("promote", "--to", "assets").out
+
+
+def test_where_nothing_is_approved_nothing_is_made_and_it_says_where_to_approve(made):
+    workshop, call = made
+    done = call("promote", "--to", "assets")
+    assert (done.code, "nothing is approved" in done.out, "flux-pipeline review manifests/m.yaml" in done.out) == (
+        0,
+        True,
+        True,
+    )
+    assert not (workshop.folder / "assets").exists()
+
+
+def test_a_dry_run_says_the_same_and_writes_nothing(made):
+    workshop, call = made
+    decide(workshop.lockfile, ONE)
+    dry = promote(call, "--dry-run")
+    assert states(dry) == {"hero/1.png": "promoted"}
+    assert not (workshop.folder / "assets").exists()
+    assert {**promote(call).document, "dry_run": True} == dry.document
+
+
+@pytest.mark.parametrize("how", ["gone", "changed"])
+def test_an_approved_picture_that_is_not_on_disk_is_exit_1_until_run_brings_it_back(made, how):
+    workshop, call = made
+    decide(workshop.lockfile, ONE)
+    decide(workshop.lockfile, TWO)
+    picture = workshop.folder / "outputs/hero/1.png"
+    if how == "gone":
+        picture.unlink()
+    else:
+        shutil.copy(workshop.folder / "outputs/hero/3.png", picture)
+    done = promote(call)
+    assert (done.code, states(done)) == (1, {"hero/1.png": "missing", "hero/2.png": "promoted"})
+    assert names(workshop) == ["hero/2.png"]
+    assert call("run", "--no-progress").code == 0
+    assert (promote(call).code, names(workshop), workshop.made()) == (0, ["hero/1.png", "hero/2.png"], 3)
+
+
+def test_an_approval_of_an_earlier_picture_is_named_and_promotes_nothing(made):
+    workshop, call = made
+    decide(workshop.lockfile, ONE)
+    workshop.write(entry(prompt="A teal bottle"))
+    assert call("run", "--no-progress").code == 0
+    done = promote(call)
+    assert (done.code, done.document["files"], [one["cell"] for one in done.document["void"]]) == (0, [], [ONE])
+    said = f"void      {ONE}  approved as an earlier picture by Eve <eve@example.org> on 2026-11-23; look again"
+    assert said in call("status").out
+    assert call("status", "--json").document["review"]["counts"]["void"] == 1
+    decide_again(workshop)
+    assert states(promote(call)) == {"hero/1.png": "promoted"}
+
+
+def decide_again(workshop):
+    """Approve the newest picture of the first cell."""
+    lines = [line for line in workshop.lines() if line["cell"] == ONE and "x-review" not in line]
+    workshop.lockfile.write_bytes(
+        b"".join(line for line in workshop.lockfile.read_bytes().splitlines(keepends=True) if b"x-review" not in line)
+    )
+    assert len(lines) == 1
+    decide(workshop.lockfile, ONE)
+
+
+def test_a_file_that_no_promotion_put_there_is_never_replaced(made):
+    workshop, call = made
+    decide(workshop.lockfile, ONE)
+    mine = workshop.folder / "assets/hero/1.png"
+    mine.parent.mkdir(parents=True)
+    mine.write_bytes(b"my own work")
+    done = promote(call)
+    assert (done.code, states(done), mine.read_bytes()) == (1, {"hero/1.png": "in_the_way"}, b"my own work")
+
+
+def test_what_was_promoted_and_then_changed_by_hand_is_not_replaced_either(made):
+    workshop, call = made
+    decide(workshop.lockfile, ONE)
+    promote(call)
+    mine = workshop.folder / "assets/hero/1.png"
+    mine.write_bytes(b"retouched")
+    assert (promote(call).code, mine.read_bytes()) == (1, b"retouched")
+    decide(workshop.lockfile, ONE, "none")
+    assert promote(call, "--prune").document["pruned"] == ["hero/1.png"]
+    assert mine.read_bytes() == b"retouched"
+
+
+def test_a_picture_that_was_promoted_before_gives_way_to_the_one_that_is_approved_now(made):
+    workshop, call = made
+    decide(workshop.lockfile, ONE)
+    promote(call)
+    workshop.write(entry(prompt="A teal bottle"))
+    call("run", "--no-progress")
+    decide_again(workshop)
+    assert states(promote(call)) == {"hero/1.png": "promoted"}
+    assert workshop.pictures("assets")["hero/1.png"] == workshop.pictures()["hero/1.png"]
+    assert names(workshop) == ["hero/1.png"], "nothing is kept aside: it was ours"
+
+
+def test_what_is_no_longer_approved_goes_only_with_prune_and_only_what_the_index_names(made):
+    workshop, call = made
+    for cell in (ONE, TWO, THREE):
+        decide(workshop.lockfile, cell)
+    promote(call)
+    (workshop.folder / "assets/hero/mine.png").write_bytes(b"my own work")
+    decide(workshop.lockfile, ONE, "rejected")
+    decide(workshop.lockfile, TWO, "none")
+    assert promote(call).document["stale"] == ["hero/1.png", "hero/2.png"]
+    assert len(names(workshop)) == 4
+    assert promote(call, "--prune", "--dry-run").document["counts"]["pruned"] == 2
+    assert promote(call, "--prune", "--select", ONE).document["pruned"] == ["hero/1.png"]
+    assert promote(call, "--prune").document["pruned"] == ["hero/2.png"]
+    assert names(workshop) == ["hero/3.png", "hero/mine.png"]
+    assert [*json.loads((workshop.folder / "assets/promoted.json").read_text())["files"]] == ["hero/3.png"]
+
+
+def test_another_manifest_s_pictures_in_the_same_folder_are_left_alone(made):
+    workshop, call = made
+    decide(workshop.lockfile, ONE)
+    promote(call)
+    other = workshop.folder / "manifests/other.yaml"
+    other.write_text(workshop.manifest.read_text().replace('"hero"', '"other"'))
+    assert call("promote", "--to", "assets", "--prune", manifest=str(other)).code == 0
+    assert names(workshop) == ["hero/1.png"]
+
+
+def test_what_is_derived_of_an_approved_picture_goes_with_it(made):
+    workshop, call = made
+    workshop.write(entry(derive=[{"format": "webp", "quality": 60}]))
+    decide(workshop.lockfile, ONE)
+    done = promote(call)
+    assert (done.code, states(done)) == (1, {"hero/1.png": "promoted", "hero/1.webp": "missing"})
+    assert call("run", "--no-progress").code == 0
+    assert (promote(call).code, names(workshop)) == (0, ["hero/1.png", "hero/1.webp"])
+
+
+def test_the_folder_of_the_pictures_themselves_is_refused(made):
+    workshop, call = made
+    decide(workshop.lockfile, ONE)
+    done = call("promote", "--to", "outputs")
+    assert (done.code, "the pictures themselves are there" in done.err) == (2, True)
+    assert len(workshop.pictures()) == 3
+
+
+@pytest.mark.parametrize("index", [b"{", b"[]", b'{"flux_pipeline_promoted": 2, "simulated": false, "files": {}}'])
+def test_an_index_that_cannot_be_read_stops_it_before_anything_is_copied(made, index):
+    workshop, call = made
+    decide(workshop.lockfile, ONE)
+    (workshop.folder / "assets").mkdir()
+    (workshop.folder / "assets/promoted.json").write_bytes(index)
+    assert promote(call).code == 2
+    assert names(workshop) == []
+
+
+def test_rehearsed_pictures_and_paid_ones_do_not_share_a_folder(made):
+    workshop, call = made
+    decide(workshop.lockfile, ONE)
+    promote(call)
+    assert call("run", "--simulate", "--no-progress").code == 0
+    decide(workshop.manifest.with_suffix(".simulated.lock"), ONE)
+    assert promote(call, "--simulate").code == 2
+    assert states(call("promote", "--simulate", "--to", "rehearsed", "--json")) == {"hero/1.png": "promoted"}
+
+
+def test_a_promotion_that_died_between_index_and_file_is_finished_by_the_next(made):
+    workshop, call = made
+    decide(workshop.lockfile, ONE)
+    promote(call)
+    before = (workshop.folder / "assets/hero/1.png").read_bytes()
+    workshop.write(entry(prompt="A teal bottle"))
+    call("run", "--no-progress")
+    decide_again(workshop)
+    promote(call)
+    index = json.loads((workshop.folder / "assets/promoted.json").read_text())
+    index["files"]["hero/1.png"]["was"] = [hashlib.sha256(before).hexdigest()]
+    (workshop.folder / "assets/promoted.json").write_text(json.dumps(index))
+    (workshop.folder / "assets/hero/1.png").write_bytes(before)
+    assert states(promote(call)) == {"hero/1.png": "promoted"}
+    assert "was" not in (workshop.folder / "assets/promoted.json").read_text()
