@@ -131,7 +131,7 @@ def test_what_stands_does_not_depend_on_the_order_of_the_lines(lines, data):
 
 def test_a_rejected_picture_stays_as_it_is_until_it_has_another_key():
     def step(now, present):
-        (one,) = plan([now], fold([decided(cell(1), "rejected")]), present, {}).renders
+        (one,) = plan([now], fold([decided(cell(1), "rejected")]), present, lambda _: None).renders
         return one.step, one.reason
 
     on_disk = {cell(1).path: SUM}
