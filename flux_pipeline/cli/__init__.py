@@ -22,7 +22,7 @@ from flux_pipeline.errors import FluxError
 _COMMANDS = (
     *("run", "plan", "validate", "expand", "status"),
     *("cancel", "adopt", "audit", "verify", "prune", "merge"),
-    *("gallery", "compare", "promote"),
+    *("gallery", "compare", "review", "promote"),
     *("init", "schema", "simulator", "completion"),
 )
 PROGRAM = "flux-pipeline"

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import tomllib
 from decimal import Decimal
 from pathlib import Path
 
+import httpx
 import pytest
 from browser.albums import album, card
 from house.test_imports import ALONE, DOORS, KNOWS
@@ -29,11 +32,17 @@ DOCUMENTS = (
     "docs/architecture.md",
     "docs/gallery.md",
     "docs/manifest.md",
+    "docs/review.md",
 )
 TEXTS = {name: (ROOT / name).read_text() for name in DOCUMENTS}
 README, CONTRIBUTING, ARCHITECTURE = TEXTS["README.md"], TEXTS["CONTRIBUTING.md"], TEXTS["docs/architecture.md"]
 
-MADE = {"manifests/mugs.yaml", "manifests/mugs.lock", "outputs/simulated/"}  # by whoever follows the README
+MADE = {
+    "manifests/mugs.yaml",
+    "manifests/mugs.lock",
+    "outputs/simulated/",
+    "outputs/mugs/red-1.png",
+}  # by whoever follows the README
 BY_HAND = {0, 4, 130, 143}  # exits that no error stands for
 HOSTS = {"wiro.ai", "keepachangelog.com", "semver.org"}
 PATH = re.compile(r"(?:flux_pipeline|tests|docs|schemas|manifests|outputs|requirements|\.ci)/[\w./-]*|\w+\.(?:md|toml)")
@@ -117,6 +126,44 @@ def test_the_readme_can_be_followed_from_top_to_bottom(tmp_path):
     assert {path for path in MADE if not (folder / path).exists()} == set()
     assert len([*(folder / "outputs/simulated").rglob("*.png")]) == 4
     assert len([*(folder / "outputs/mugs").rglob("*.png")]) == 4
+
+
+def test_the_review_can_be_followed_from_its_page_to_the_promoted_picture(tmp_path):
+    run = start(tmp_path, mugs())
+    (lines,) = blocks(TEXTS["docs/review.md"], "sh")
+    said = {}
+    for line in lines.splitlines():
+        if line.startswith("flux-pipeline review "):
+            approve_one(line, tmp_path)
+            continue
+        done = run(line, COLUMNS="110")
+        assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
+        said[line.split()[1]] = done.stdout
+    assert "review: 1 approved, 3 undecided" in said["status"]
+    assert [path.name for path in (tmp_path / "assets").rglob("*.png")] == ["red-1.png"]
+
+
+def approve_one(line, folder):
+    """Run a review, approve the first picture of its page, and interrupt it."""
+    command = [sys.executable, "-m", "flux_pipeline", *line.split()[1:]]
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as review:
+        url = review.stdout.readline().strip()
+        page = httpx.get(url, trust_env=False).text
+        found = dict(re.findall(r'type="application/json" id="(\w+)">(.*?)</script>', page))
+        first, extra = json.loads(found["album"])["cards"][0], json.loads(found["review"])
+        looked = {"cell": first["name"], "key": first["key"], "sha256": extra["cells"][first["name"]]["sha256"]}
+        headers = {"Origin": url[: url.index("/", 8)], "X-Flux-Pipeline-Token": extra["token"]}
+        answer = httpx.post(f"{url}decide", json={**looked, "verdict": "approved"}, headers=headers, trust_env=False)
+        assert answer.status_code == 200, answer.text
+        review.send_signal(signal.SIGINT)
+        review.communicate(timeout=20)
+        assert review.returncode == 130
+
+
+def test_the_fields_of_a_decision_are_those_that_are_documented():
+    schema = json.loads((ROOT / "schemas/lockfile.schema.json").read_text())
+    said = {ticked(name)[0] for name, _ in table(TEXTS["docs/review.md"], "field")}
+    assert said == set(schema["$defs"]["fact"]["properties"]["x-review"]["properties"])
 
 
 def test_the_help_in_the_readme_is_the_program_s_own(tmp_path):

@@ -44,16 +44,25 @@ class NoThumbnail:
 Thumbnails = Mapping[str, Thumbnail | NoThumbnail]
 
 
-def page(album: Album, thumbnails: Thumbnails, link: Callable[[str], str]) -> str:
-    """Return the page; `thumbnails` are by SHA-256, and `link` makes the address of a picture's path."""
-    style, program = _asset("page.css"), _program()
+def page(
+    album: Album, thumbnails: Thumbnails, link: Callable[[str], str], review: Mapping[str, Any] | None = None
+) -> str:
+    """Return the page; `thumbnails` are by SHA-256, and `link` makes the address of a picture's path.
+
+    With `review`, which docs/review.md describes, pictures can be decided on, and the page has to be served.
+    """
+    style, program = _parts(reviewed=review is not None)
     embedded = any(one.source.startswith("data:") for one in thumbnails.values() if isinstance(one, Thumbnail))
     title = f"Gallery of {', '.join(PurePath(manifest).name for manifest in album.manifests)}"
     numbers = {id(card): number for number, card in enumerate(album.cards)}
     sections = [_section(one, at, numbers, thumbnails, link) for at, one in enumerate(album.sections)]
     head = (
         element("meta", charset="utf-8"),
-        element("meta", http_equiv="Content-Security-Policy", content=_policy(style, program, embedded=embedded)),
+        element(
+            "meta",
+            http_equiv="Content-Security-Policy",
+            content=_policy(style, program, embedded=embedded, served=review is not None),
+        ),
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         element("meta", name="referrer", content="no-referrer"),
         element("meta", name="color-scheme", content="light dark"),
@@ -68,6 +77,7 @@ def page(album: Album, thumbnails: Thumbnails, link: Callable[[str], str]) -> st
         element("main", *_welcome(album), *sections, id="pictures", tabindex=-1),
         element("footer", element("p", "Made by flux-pipeline from the manifest, the lockfile and the files on disk.")),
         element("script", script_data(data(album, link)), type="application/json", id="album"),
+        *([element("script", script_data(review), type="application/json", id="review")] if review else []),
         element("script", Html(program)),
     )
     return f"{MARK}\n<head>\n{_lines(head)}</head>\n<body>\n{_lines(body)}</body>\n</html>\n"
@@ -112,8 +122,23 @@ def _cost(card: Card) -> str:
     return f"{money(card.cost)}{shared}"
 
 
-def _policy(style: str, program: str, *, embedded: bool) -> str:
+def served_policy() -> str:
+    """Return what the headers of a page with a review have to allow, and nothing more."""
+    style, program = _parts(reviewed=True)
+    return f"{_policy(style, program, embedded=False, served=True)}; frame-ancestors 'none'"
+
+
+def _parts(*, reviewed: bool) -> tuple[str, str]:
+    """Return the page's style and its program."""
+    if reviewed:
+        return _asset("page.css") + _asset("review.css"), _program((*_PROGRAM[:-1], "review.js", _PROGRAM[-1]))
+    return _asset("page.css"), _program(_PROGRAM)
+
+
+def _policy(style: str, program: str, *, embedded: bool, served: bool) -> str:
     images = "img-src 'self' file: data:" if embedded else "img-src 'self' file:"
+    if served:
+        images = "img-src 'self'; connect-src 'self'"
     own = f"script-src '{_hash(program)}'; style-src '{_hash(style)}'"
     return f"default-src 'none'; {own}; {images}; base-uri 'none'; form-action 'none'"
 
@@ -128,8 +153,8 @@ def _asset(name: str) -> str:
 
 
 @cache
-def _program() -> str:
-    return f'"use strict";\n(() => {{\n{"".join(map(_asset, _PROGRAM))}}})();\n'
+def _program(parts: tuple[str, ...]) -> str:
+    return f'"use strict";\n(() => {{\n{"".join(map(_asset, parts))}}})();\n'
 
 
 def _lines(parts: tuple[str, ...]) -> str:

@@ -16,6 +16,7 @@ large.append(
   make("div", { class: "side" }, make("div", { class: "actions" }, previous, next, markThis, openFile), facts),
 );
 document.body.append(large);
+const alongside = []; // what else has to know which picture is open
 
 // Return an image of the file itself, and of the thumbnail where the file cannot be shown.
 function imageOf(item) {
@@ -100,6 +101,7 @@ function showLarge() {
       "div", { class: "fact" }, make("dt", {}, name), make("dd", {}, make("span", { class: "text" }, text), copyButton(name, text)),
     )));
   }
+  for (const tell of alongside) tell(item);
   if (!large.open) {
     large.showModal();
     largeName.focus();

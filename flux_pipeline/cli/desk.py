@@ -1,0 +1,191 @@
+"""The desk of a review: the page, the pictures, and decisions that are in the lockfile when the answer is sent."""
+
+from __future__ import annotations
+
+import getpass
+import re
+import subprocess
+import threading
+from collections.abc import Mapping
+from contextlib import redirect_stderr
+from io import StringIO
+from pathlib import Path
+from typing import Any, Final
+
+from flux_pipeline.cli import project
+from flux_pipeline.cli.project import Project
+from flux_pipeline.cli.verdicts import Looked, MovedError, named, parts, patiently, record, rivals
+from flux_pipeline.errors import FluxError, LockfileHeld
+from flux_pipeline.files.checker import Checker
+from flux_pipeline.files.image import Rejected
+from flux_pipeline.files.take_in import picture
+from flux_pipeline.files.thumbnails import LONGEST, Thumbnails
+from flux_pipeline.ledger.history import History
+from flux_pipeline.report import page as pages
+from flux_pipeline.report.gallery import Album, Picture, album
+from flux_pipeline.review.server import Answer, refusal, said
+
+_CACHE: Final = Path(".flux-pipeline/thumbnails")
+_MOST_NOTE: Final = 2000
+_CONTROL: Final = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
+_HALF: Final = re.compile("[\ud800-\udfff]")
+_TYPES: Final = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg", b"RIFF": "image/webp"}
+_LOOK_AGAIN: Final = "reload the page and look again"
+
+
+class Bench:
+    """A review of the manifests that `scope` names, by one person; may be shared by threads."""
+
+    def __init__(self, scope: Mapping[str, Any], who: str, checker: Checker) -> None:
+        self.token = ""
+        self._scope = scope
+        self._who = who
+        self._loading = threading.Lock()  # where stderr goes is the whole process's
+        self._thumbnails = Thumbnails(_CACHE, checker.derive)
+        self._pictures: dict[str, Picture] = {}  # by their sum; what no cell of the manifests shows is never in it
+
+    def page(self) -> Answer:
+        """Make the page anew, so that reloading it shows what is there now."""
+        try:
+            work = self._load()
+            history = work.history()
+            made = album(parts(work), work.plan(history), history, simulated=work.simulate)
+        except FluxError as error:
+            return refusal(409, f"{error}; put that right and reload")
+        shown = {card.picture.path: card.picture for card in made.cards if card.picture}
+        self._pictures |= {one.sha256: one for one in shown.values()}
+        thumbnails = {one.sha256: _thumbnail(one) for one in shown.values()}
+        extra = {
+            "reviewer": self._who,
+            "token": self.token,
+            "cells": _cells(work, made),
+            "decisions": _decisions(work, history),
+        }
+        text = pages.page(made, thumbnails, lambda path: f"pictures/{shown[path].sha256}", review=extra)
+        return Answer(200, "text/html; charset=utf-8", text.encode(), pages.served_policy())
+
+    def picture(self, sha256: str, *, small: bool) -> Answer:
+        one = self._pictures.get(sha256)
+        if one is None:
+            return refusal(404, "no cell of this review shows such a picture")
+        root = self._root()
+        if small:
+            made = self._thumbnails.make(root.absolute() / one.path, one)
+            if isinstance(made, Rejected):
+                return refusal(404, f"{one.path} {made.reason}")
+            return Answer(200, f"image/{made.format}", made.data)
+        data = picture(root, one.path, {sha256})
+        if data is None:
+            return refusal(404, f"{one.path} is not there any more as it was; {_LOOK_AGAIN}")
+        kind = next((kind for signature, kind in _TYPES.items() if data.startswith(signature)), None)
+        return Answer(200, kind or "application/octet-stream", data)
+
+    def decisions(self) -> Answer:
+        try:
+            work = self._load()
+            return said(200, {"decisions": _decisions(work, work.history())})
+        except FluxError as error:
+            return refusal(409, str(error))
+
+    def decide(self, asked: Any) -> Answer:
+        """Record a decision; 409 when the manifest or the file is not what was looked at, 423 while a run goes on."""
+        try:
+            verdict, note, chosen, others = _asked(asked)
+        except (ValueError, KeyError, TypeError) as error:
+            return refusal(400, f"this is no decision: {error}")
+        try:
+            work = self._load()
+            known = patiently(lambda: record(work, self._who, verdict, note, chosen, others))
+        except MovedError as error:
+            return refusal(409, f"{error}; {_LOOK_AGAIN}")
+        except LockfileHeld as error:
+            return refusal(423, f"nothing was decided: {error}")
+        except FluxError as error:
+            return refusal(409, f"nothing was decided: {error}")
+        return said(200, {"decisions": _decisions(work, known)})
+
+    def _root(self) -> Path:
+        root: Path = self._scope["output_dir"]
+        return root
+
+    def _load(self) -> Project:
+        with self._loading, redirect_stderr(StringIO()):  # its warnings were said when the review began
+            return project.load(**self._scope)
+
+
+def reviewer() -> str:
+    """Return who decides: the name and the address that git knows, or else the name of the login."""
+    name, mail = (_configured(f"user.{what}") for what in ("name", "email"))
+    try:
+        name = name or getpass.getuser()
+    except (OSError, KeyError):
+        name = "somebody"
+    return _clean(f"{name} <{mail}>" if mail else name)[:200]
+
+
+def _configured(name: str) -> str:
+    try:
+        asked = subprocess.run(  # noqa: S603 -- fixed words, and no shell
+            ["git", "config", "--get", name],  # noqa: S607 -- git is where the user has it
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+    except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
+        return ""
+    return asked.stdout.strip()
+
+
+def _clean(text: str) -> str:
+    return _HALF.sub("\ufffd", _CONTROL.sub(" ", text)).strip()
+
+
+def _cells(work: Project, made: Album) -> dict[str, Any]:
+    groups = rivals(work)
+    return {
+        card.name: {"sha256": card.picture.sha256 if card.picture else None, "group": list(groups[card.name])}
+        for card in made.cards
+    }
+
+
+def _thumbnail(one: Picture) -> pages.Thumbnail:
+    share = min(1.0, LONGEST / max(one.width, one.height, 1))
+    width, height = (max(1, round(side * share)) for side in (one.width, one.height))
+    return pages.Thumbnail(f"thumbnails/{one.sha256}", width, height)
+
+
+def _decisions(work: Project, history: History) -> dict[str, Any]:
+    names = {id(cell): name for name, cell in named(work).items()}
+    return {
+        names[id(one.cell)]: {
+            "state": one.state,
+            "by": one.decision.by,
+            "at": one.decision.at,
+            "note": one.decision.note,
+            "reason": one.reason,
+        }
+        for one in work.standings(history)
+        if one.decision is not None
+    }
+
+
+def _asked(asked: Any) -> tuple[str, str, Looked, tuple[Looked, ...]]:
+    """Read a decision; ValueError, KeyError and TypeError say what is wrong with it."""
+    if not isinstance(asked, dict):
+        raise ValueError("it is not an object")
+    verdict, note = asked["verdict"], asked.get("note", "")
+    if verdict not in ("approved", "rejected", "none", "picked"):
+        raise ValueError("its verdict is one of approved, rejected, picked and none")
+    if not isinstance(note, str) or len(note) > _MOST_NOTE:
+        raise ValueError(f"its note is a text of at most {_MOST_NOTE} characters")
+    others = asked.get("others", []) if verdict == "picked" else []
+    return verdict, _clean(note), _looked(asked), tuple(map(_looked, others))
+
+
+def _looked(one: Mapping[str, Any]) -> Looked:
+    values = (one["cell"], one["key"], one["sha256"])
+    if not all(isinstance(value, str) for value in values):
+        raise ValueError("cell, key and sha256 are texts")
+    return Looked(*values)

@@ -1,0 +1,163 @@
+// Decisions on the pictures: only in a page that `review` serves. What is decided is what the server says, never a guess.
+
+const review = JSON.parse(document.getElementById("review").textContent);
+const NAMES = { approved: "approved", rejected: "rejected", void: "look again", none: "undecided" };
+const KEYS = { a: "approved", r: "rejected", p: "picked", u: "none" };
+const EVERY = 15_000; // milliseconds after which other reviewers' decisions are asked for
+let decisions = review.decisions;
+
+const wrong = make("div", { class: "wrong", role: "alert", hidden: true });
+document.body.append(wrong);
+
+function stateOf(data) {
+  return NAMES[decisions[data.name]?.state ?? "none"];
+}
+
+function sumOf(item) {
+  return review.cells[item.data.name].sha256;
+}
+
+function rivalsOf(item) {
+  return review.cells[item.data.name].group.map((name) => byName.get(name)).filter((one) => one && one !== item && sumOf(one));
+}
+
+const byReview = { key: "review", label: "Review", read: stateOf, values: Object.values(NAMES) };
+filters.push(byReview);
+chips.append(filterOf(byReview));
+more.hidden = false;
+
+// Return the buttons by which an item is decided on.
+function choices(item, noteOf) {
+  if (!sumOf(item)) return [];
+  const button = (verdict, words) => {
+    const one = make("button", { type: "button", class: "verdict", "data-verdict": verdict, onclick: () => decide(item, verdict, noteOf()) },
+      words, make("span", { class: "unseen" }, ` ${item.data.id}`));
+    return one;
+  };
+  return [
+    button("approved", "Approve"),
+    button("rejected", "Reject"),
+    ...(rivalsOf(item).length ? [button("picked", "Pick")] : []),
+    button("none", "Undo"),
+  ];
+}
+
+for (const item of items) {
+  item.standing = make("p", { class: "standing" });
+  item.choices = choices(item, () => "");
+  item.card.append(item.standing, make("div", { class: "choices" }, ...item.choices));
+}
+
+// What was decided, in words: whose decision it is, when, and why.
+function standingOf(item) {
+  const one = decisions[item.data.name];
+  if (!one || (one.state === "none" && !one.by)) return sumOf(item) ? "Undecided" : "No picture to decide on";
+  if (one.state === "void") return one.reason;
+  const words = one.state === "none" ? "Taken back" : NAMES[one.state][0].toUpperCase() + NAMES[one.state].slice(1);
+  return `${words} by ${one.by} on ${one.at.slice(0, 10)}${one.note ? `: ${one.note}` : ""}`;
+}
+
+function reflectStanding(item, buttons) {
+  const state = decisions[item.data.name]?.state ?? "none";
+  for (const button of buttons) {
+    const verdict = button.dataset.verdict;
+    if (verdict === "none") button.hidden = state === "none";
+    else if (verdict !== "picked") button.setAttribute("aria-pressed", String(verdict === state));
+  }
+}
+
+function showStandings() {
+  for (const item of items) {
+    item.card.dataset.review = decisions[item.data.name]?.state ?? "none";
+    item.standing.textContent = standingOf(item);
+    reflectStanding(item, item.choices);
+  }
+  if (view.open) showDesk(view.open);
+}
+
+const note = make("textarea", { id: "note", rows: 2, maxlength: 2000 });
+const deskStanding = make("p", { class: "standing" });
+const deskChoices = make("div", { class: "choices" });
+const desk = make("div", { class: "desk" }, deskStanding,
+  make("div", { class: "field" }, make("label", { for: "note" }, "Note"), note), deskChoices);
+facts.before(desk);
+
+function showDesk(item) {
+  if (desk.item !== item) {
+    desk.item = item;
+    note.value = decisions[item.data.name]?.note ?? "";
+    deskChoices.replaceChildren(...choices(item, () => note.value));
+  }
+  desk.hidden = !sumOf(item);
+  deskStanding.textContent = standingOf(item);
+  deskStanding.dataset.review = decisions[item.data.name]?.state ?? "none";
+  reflectStanding(item, deskChoices.children);
+}
+alongside.push(showDesk);
+
+async function decide(item, verdict, words = "") {
+  const looked = (one) => ({ cell: one.data.name, key: one.data.key, sha256: sumOf(one) });
+  const others = verdict === "picked" ? rivalsOf(item).map(looked) : [];
+  const done = await ask("decide", { ...looked(item), verdict, note: verdict === "none" ? "" : words, others });
+  if (!done) return;
+  take(done.decisions);
+  announceSoon(`${item.data.id}: ${standingOf(item)}`);
+}
+
+// Ask the server; what it refuses is shown, and nothing is changed.
+async function ask(place, body) {
+  try {
+    const answer = await fetch(place, body === undefined ? { cache: "no-store" } : {
+      method: "POST",
+      headers: { "Content-Type": "application/json", "X-Flux-Pipeline-Token": review.token },
+      body: JSON.stringify(body),
+    });
+    const said = await answer.json();
+    if (!answer.ok) throw new Error(said.error);
+    complain("");
+    return said;
+  } catch (error) {
+    complain(error instanceof TypeError ? "The review has ended: start `flux-pipeline review` again" : error.message);
+    return null;
+  }
+}
+
+function complain(words) {
+  wrong.hidden = words === "";
+  if (words === "" || wrong.dataset.words === words) return;
+  wrong.dataset.words = words;
+  wrong.replaceChildren(
+    make("p", {}, words),
+    make("button", { type: "button", onclick: () => location.reload() }, "Reload"),
+    make("button", { type: "button", class: "quiet", onclick: () => complain("") }, "Close"),
+  );
+  (large.open ? large : document.body).append(wrong); // what is behind a dialog cannot be reached
+}
+
+function take(fresh) {
+  decisions = fresh;
+  showStandings();
+  if (view.chosen.has("review")) refresh();
+}
+
+async function askAgain() {
+  if (document.hidden) return;
+  const said = await ask("decisions");
+  if (said) take(said.decisions);
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || comparison.open) return;
+  if (event.target.matches("input:not([type=checkbox]), select, textarea") || !(event.key in KEYS)) return;
+  const item = large.open ? view.open : itemOf(event.target);
+  if (!item || !sumOf(item)) return;
+  if (KEYS[event.key] === "picked" && !rivalsOf(item).length) return;
+  event.preventDefault();
+  decide(item, KEYS[event.key], large.open ? note.value : "");
+});
+document.addEventListener("visibilitychange", askAgain);
+setInterval(askAgain, EVERY);
+document.querySelector("footer").append(make("p", { class: "keys" },
+  ...[["a", "approve"], ["r", "reject"], ["p", "pick one of those that differ in the seed"], ["u", "undo"]].flatMap(
+    ([key, does]) => [make("kbd", {}, key), ` ${does} `]), `as ${review.reviewer}`));
+showStandings();

@@ -1,0 +1,129 @@
+"""A review in a real browser: every button and every key, and what the lockfile says afterwards."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from browser.albums import entry, project
+
+HOSTILE = "</script><img src=x onerror=alert(1)> & \"quotes\" 'more' \u202e"
+
+
+@pytest.fixture
+def review(tmp_path, monkeypatch):
+    """Serve a review of two groups of three pictures; return its address and its lockfile."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "gitconfig").write_text("[user]\n\tname = Ada <b>\n\temail = ada@example.org\n")
+    manifest = project(tmp_path, entry("hero", color=["red", "teal"], place=["oak"], seed=[1, 2, 3], size=["240x240"]))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "flux_pipeline", "review", str(manifest)],
+        env=os.environ | {"GIT_CONFIG_GLOBAL": str(tmp_path / "gitconfig"), "GIT_CONFIG_NOSYSTEM": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    yield process.stdout.readline().strip(), manifest.with_suffix(".lock")
+    process.kill()
+    process.communicate()
+
+
+@pytest.fixture
+def page(review, browser):
+    """Open the review; nothing may go wrong in it, and it may ask nobody but its own server."""
+    context = browser.new_context(viewport={"width": 1280, "height": 860})
+    page = context.new_page()
+    page.set_default_timeout(10_000)
+    wrong = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda said: wrong.append(said.text) if "Content Security" in said.text else None)
+    page.on("dialog", lambda dialog: (wrong.append(dialog.message), dialog.dismiss()))
+    page.on("request", lambda one: None if one.url.startswith(review[0]) else wrong.append(one.url))
+    page.goto(review[0])
+    yield page
+    context.close()
+    assert [one for one in wrong if not one.endswith("/favicon.ico")] == []
+
+
+def verdicts(lockfile):
+    lines = map(json.loads, Path(lockfile).read_text().splitlines()[1:])
+    return {line["cell"]: line["x-review"]["verdict"] for line in lines if "x-review" in line}
+
+
+def card(page, color, seed):
+    return page.locator(f'.card:has([data-axis="color"]:text-is("{color}")):has([data-axis="seed"]:text-is("{seed}"))')
+
+
+def cell(color, seed):
+    return f"hero/color={color},place=oak,seed={seed},size=240x240"
+
+
+def wait(page, color, seed, state):
+    page.wait_for_function(
+        "([id, state]) => [...document.querySelectorAll('.card')].some("
+        "(card) => card.dataset.review === state && card.querySelector('.verdict')?.textContent.includes(id))",
+        arg=[cell(color, seed), state],
+    )
+
+
+def stands(page, word):
+    """Wait until the large view says so."""
+    page.wait_for_function("(word) => document.querySelector('.desk .standing').textContent.startsWith(word)", arg=word)
+
+
+def test_the_buttons_of_a_card_decide_and_take_back(page, review):
+    card(page, "red", 1).get_by_role("button", name="Approve").click()
+    wait(page, "red", 1, "approved")
+    assert verdicts(review[1]) == {cell("red", 1): "approved"}
+    assert "Approved by Ada <b> <ada@example.org> on 20" in card(page, "red", 1).inner_text()
+    card(page, "red", 1).get_by_role("button", name="Reject").click()
+    wait(page, "red", 1, "rejected")
+    card(page, "red", 1).get_by_role("button", name="Undo").click()
+    wait(page, "red", 1, "none")
+    assert verdicts(review[1]) == {cell("red", 1): "none"}
+
+
+def test_a_pick_rejects_the_others_of_its_group_and_no_more(page, review):
+    card(page, "red", 2).get_by_role("button", name="Pick").click()
+    wait(page, "red", 2, "approved")
+    assert verdicts(review[1]) == {
+        cell("red", 1): "rejected", cell("red", 2): "approved", cell("red", 3): "rejected",
+    }  # fmt: skip
+    page.get_by_role("button", name="undecided").click()
+    page.locator(".shown").get_by_text("3 of 6 pictures").wait_for()
+
+
+def test_the_keys_decide_in_the_grid_and_in_the_large_view_with_a_note_that_is_only_text(page, review):
+    card(page, "teal", 1).locator(".open").focus()
+    page.keyboard.press("a")
+    wait(page, "teal", 1, "approved")
+    page.keyboard.press("Enter")
+    page.get_by_label("Note").fill(HOSTILE)
+    page.locator(".large h2").focus()
+    page.keyboard.press("r")
+    stands(page, "Rejected")
+    assert HOSTILE.partition("\u202e")[0].strip() in page.locator(".desk .standing").inner_text()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("p")
+    stands(page, "Approved")
+    page.keyboard.press("u")
+    stands(page, "Taken back")
+    assert verdicts(review[1]) == {
+        cell("teal", 1): "rejected", cell("teal", 2): "none", cell("teal", 3): "rejected",
+    }  # fmt: skip
+    page.reload()
+    wait(page, "teal", 1, "rejected")
+
+
+def test_what_was_changed_meanwhile_is_refused_and_the_page_says_to_look_again(page, review):
+    manifest = review[1].with_suffix(".yaml")
+    manifest.write_text(manifest.read_text().replace("bottle", "flask"))
+    card(page, "red", 1).get_by_role("button", name="Approve").click()
+    page.get_by_role("alert").get_by_text("the manifest asks for another picture").wait_for()
+    assert verdicts(review[1]) == {}
+    page.get_by_role("alert").get_by_role("button", name="Reload").click()
+    page.get_by_text("never submitted").first.wait_for()
