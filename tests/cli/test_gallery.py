@@ -136,5 +136,5 @@ def test_the_page_s_style_and_program_are_in_the_wheel(tmp_path):
     )
     packed = zipfile.ZipFile(tmp_path / made.stdout.split()[-1]).namelist()
     ours = [path.name for path in (ROOT / "flux_pipeline/report/page").iterdir() if path.suffix in (".css", ".js")]
-    assert len(ours) == 8
+    assert len(ours) == 10
     assert {f"flux_pipeline/report/page/{name}" for name in ours} <= set(packed)

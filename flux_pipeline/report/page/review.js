@@ -48,13 +48,14 @@ for (const item of items) {
   item.card.append(item.standing, make("div", { class: "choices" }, ...item.choices));
 }
 
-// What was decided, in words: whose decision it is, when, and why.
-function standingOf(item) {
+// What was decided, in words: whose decision it is, when, and why; on a card without the address.
+function standingOf(item, short = false) {
   const one = decisions[item.data.name];
   if (!one || (one.state === "none" && !one.by)) return sumOf(item) ? "Undecided" : "No picture to decide on";
   if (one.state === "void") return one.reason;
   const words = one.state === "none" ? "Taken back" : NAMES[one.state][0].toUpperCase() + NAMES[one.state].slice(1);
-  return `${words} by ${one.by} on ${one.at.slice(0, 10)}${one.note ? `: ${one.note}` : ""}`;
+  const by = short ? one.by.replace(/ <[^<>]*@[^<>]*>$/, "") : one.by;
+  return `${words} by ${by} on ${one.at.slice(0, 10)}${one.note ? `: ${one.note}` : ""}`;
 }
 
 function reflectStanding(item, buttons) {
@@ -69,7 +70,7 @@ function reflectStanding(item, buttons) {
 function showStandings() {
   for (const item of items) {
     item.card.dataset.review = decisions[item.data.name]?.state ?? "none";
-    item.standing.textContent = standingOf(item);
+    item.standing.textContent = standingOf(item, true);
     reflectStanding(item, item.choices);
   }
   if (view.open) showDesk(view.open);
@@ -101,7 +102,7 @@ async function decide(item, verdict, words = "") {
   const done = await ask("decide", { ...looked(item), verdict, note: verdict === "none" ? "" : words, others });
   if (!done) return;
   take(done.decisions);
-  announceSoon(`${item.data.id}: ${standingOf(item)}`);
+  announceSoon(`${item.data.id}: ${standingOf(item, true)}`);
 }
 
 // Ask the server; what it refuses is shown, and nothing is changed.
