@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
-import stat
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -18,6 +17,7 @@ import orjson
 
 from flux_pipeline import derivation
 from flux_pipeline.cli import voice
+from flux_pipeline.cli.sources import can_write, read_source, reader_beside
 from flux_pipeline.derivation import Derivation, Saving
 from flux_pipeline.errors import ManifestError, Problem, UsageError
 from flux_pipeline.files.save import Files
@@ -35,9 +35,7 @@ from flux_pipeline.review.standing import Standing
 
 SIMULATED = "simulator"  # the endpoint that a rehearsal's lockfile belongs to
 _REHEARSALS = "outputs/simulated"
-_MOST_BYTES = 2 << 20
 _AT_ONCE = 500
-_MOST_ROW_BYTES = 16 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -268,43 +266,6 @@ def _paths(part: Part) -> Iterator[tuple[Cell, str, str]]:
         yield cell, cell.path, ""
         for one in cell.derived:
             yield cell, one.path, one.recipe.digest()
-
-
-def can_write(form: str) -> bool:
-    """Tell whether files of a format can be derived here."""
-    from flux_pipeline.files import derive  # late: most manifests derive nothing
-
-    return derive.can_write(form)
-
-
-def read_source(manifest: Path) -> bytes:
-    """Return a manifest's bytes; UsageError says why it cannot be one."""
-    return _bytes_of(manifest, _MOST_BYTES, "a manifest", "name a manifest such as manifests/catalog.yaml")
-
-
-def reader_beside(manifest: Path) -> Callable[[str], bytes]:
-    """Return what reads the files of rows that a manifest names, from its folder."""
-
-    def read(name: str) -> bytes:
-        return _bytes_of(manifest.parent / name, _MOST_ROW_BYTES, "a file of rows", "name a file beside the manifest")
-
-    return read
-
-
-def _bytes_of(path: Path, most: int, kind: str, remedy: str) -> bytes:
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "no name of a file"
-        raise UsageError(f"{path}: {reason}; {remedy}") from error
-    status = os.fstat(descriptor)
-    if not stat.S_ISREG(status.st_mode):
-        os.close(descriptor)
-        raise UsageError(f"{path} is not a file; {remedy}")
-    with os.fdopen(descriptor, "rb") as file:
-        if status.st_size > most:
-            raise UsageError(f"{path} has {status.st_size:,} bytes, more than the {most:,} of {kind}")
-        return file.read()
 
 
 def rehearsed(path: str) -> str:

@@ -73,7 +73,7 @@ def command(
 
 
 def _faults(path: Path) -> Faults:
-    from flux_pipeline.cli.project import read_source
+    from flux_pipeline.cli.sources import read_source
     from flux_pipeline.errors import ManifestError, UsageError
     from flux_pipeline.manifest.yaml_text import parse
     from flux_pipeline.simulator.faults import Faults

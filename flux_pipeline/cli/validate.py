@@ -53,19 +53,19 @@ def command(
 
 def _judged(manifest: Path, schemas: Schemas, max_cells: int | None, *, alone: bool) -> tuple[tuple[Problem, ...], int]:
     """Return a manifest's problems and how many cells it has; one that cannot be read hides no other."""
-    from flux_pipeline.cli import project
+    from flux_pipeline.cli import sources
     from flux_pipeline.errors import ManifestError, Problem, UsageError
     from flux_pipeline.manifest.cells import expand
 
     try:
-        source = project.read_source(manifest)
+        source = sources.read_source(manifest)
         expansion = expand(
             source,
             file=str(manifest),
             schemas=schemas,
             max_cells=max_cells,
-            writable=project.can_write,
-            read=project.reader_beside(manifest),
+            writable=sources.can_write,
+            read=sources.reader_beside(manifest),
         )
     except ManifestError as error:
         return error.problems, 0
