@@ -84,7 +84,7 @@ def groups(cells: Iterable[Cell]) -> dict[int, tuple[int, ...]]:
     """
     found: dict[tuple[str, str, str], list[int]] = {}
     for number, cell in enumerate(cells):
-        axes = json.dumps(_without_seed(cell.axes), sort_keys=True)
+        axes = json.dumps([_without_seed(cell.axes), _without_seed(cell.row)], sort_keys=True)
         alike = key_of(cell.model, _without_seed(cell.params))
         found.setdefault((cell.entry, alike, axes), []).append(number)
     return {number: tuple(group) for group in found.values() for number in group}

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +11,7 @@ from flux_pipeline.ledger.decisions import Decision
 from flux_pipeline.ledger.facts import FileFact, Submission
 from flux_pipeline.ledger.history import fold
 from flux_pipeline.ledger.keys import Render
-from flux_pipeline.manifest.cell import Axes, Cell
+from flux_pipeline.manifest.cell import Cell, Fields
 from flux_pipeline.plan import Step, plan
 from flux_pipeline.review.standing import document, groups, paths_to_survey, standings, told
 
@@ -21,7 +23,7 @@ def cell(seed=1, *, prompt="A teal bottle", entry="hero", name=None, **axes):
     axes = {"seed": seed, **axes}
     render = Render.of(MODEL, {"prompt": prompt, "seed": seed})
     name = name or f"{entry}/{','.join(f'{axis}={value}' for axis, value in axes.items())}"
-    return Cell(name, entry, Axes(tuple(axes), tuple(axes.values())), f"outputs/{name}.png", render)
+    return Cell(name, entry, Fields(tuple(axes), tuple(axes.values())), f"outputs/{name}.png", render)
 
 
 def decided(one, verdict="approved", at="2026-11-23T12:00:00Z", number=1, **known):
@@ -116,6 +118,8 @@ def test_cells_compete_when_they_differ_in_nothing_but_their_seed():
 
 def test_cells_of_one_prompt_that_another_axis_tells_apart_do_not_compete():
     assert groups([cell(1, market="de"), cell(1, market="us")]) == {0: (0,), 1: (1,)}
+    rows = [replace(cell(1), row=Fields(("sku",), (sku,))) for sku in ("a", "b")]
+    assert groups(rows) == {0: (0,), 1: (1,)}
 
 
 @given(lines=st.lists(st.tuples(st.integers(1, 3), st.sampled_from("abc"), reviews), max_size=5), data=st.data())
