@@ -73,8 +73,14 @@ def pull(model: str, output: Path | None, force: bool, simulate: bool, lockfile:
     file = output or Path("schemas") / "models" / f"{model}.schema.json"
     offer = _offer(model, simulate=simulate)
     made = {name: value for name, value in document(offer).items() if value is not None}
+    if simulate:
+        made.pop("price", None)  # a rehearsal's price is made up, and must not pass for the real one
     ModelSchema(model, made, f"what the service says of {model}")
-    for missing in [] if "price" in made else [offer.flaw or "the service tells no price list"]:
+    for missing in (
+        []
+        if "price" in made
+        else ["a rehearsal's prices are made up" if simulate else offer.flaw or "the service tells no price list"]
+    ):
         click.echo(f"note: {missing}: the price of {model} stays unknown", err=True)
     old = _existing(file)
     changes = [] if old is None else _changes(old, made)

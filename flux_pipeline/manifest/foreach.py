@@ -105,12 +105,11 @@ class Foreach:
         """Tell whether a field's name is free, and what it sets is the model's; complain if not."""
         if name in RESERVED:
             self._complaints.add(path, f'"{name}" is reserved; choose another name for the field', "reserved", on="key")
-        elif name in axes:
-            said = f'"{name}" is a field of the rows and an axis of the matrix; rename one of the two'
-            self._complaints.add(path, said, "conflict", on="key")
-        else:
-            return self._meaning.fits(path, name, fields)
-        return False
+            return False
+        if name in axes:
+            said = f'"{name}" is a field of the rows and an axis of the matrix: the axis wins; rename one of the two'
+            self._complaints.add(path, said, "shadowed", on="key", severity="warning")
+        return self._meaning.fits(path, name, fields)
 
 
 class _Columns:

@@ -238,10 +238,26 @@ def test_a_wrong_value_is_reported_in_its_own_file_beside_the_manifest():
     assert said == ['folder/data/a.csv:3:1 [1].seed: "one" is not an integer']
     said = problems("prompt: x, foreach: a.yml", a_yml="- {sku: A1}\n- {sku: A2,\n   seed: one}\n")
     assert said == ['folder/a.yml:3:10 [1].seed: "one" is not an integer']
-    said = problems("prompt: x, foreach: a.csv, matrix: {sku: [1]}", a_csv="id,sku\nA1,1\n")
+    said = problems("prompt: x, foreach: a.csv, matrix: {sku: [1]}", a_csv="id,seed,sku\nA1,one,1\n")
     assert said == [
-        'folder/a.csv:1:1 [0].sku: "sku" is a field of the rows and an axis of the matrix; rename one of the two'
+        'folder/a.csv:2:1 [0].seed: "one" is not an integer',
+        'folder/a.csv:1:1 [0].sku: "sku" is a field of the rows and an axis of the matrix: the axis wins; rename one of '
+        "the two",
     ]
+
+
+def test_an_axis_wins_over_the_field_of_its_name_for_parameters_and_for_variables():
+    text = """version: 1
+entries:
+  - id: a
+    prompt: A {{ color }} bottle
+    foreach: [{sku: A1, color: blue, seed: 300}, {sku: B2, color: green, seed: 301}]
+    matrix: {color: [red], seed: [1, 2]}
+"""
+    expansion = expand(text.encode(), file="m.yaml", schemas=SCHEMAS)
+    assert {cell.params["prompt"] for cell in expansion.cells} == {"A red bottle"}
+    assert [cell.params["seed"] for cell in expansion.cells] == [1, 2, 1, 2]
+    assert {warning.code for warning in expansion.warnings} == {"shadowed", "shared-render"}
 
 
 def test_a_file_that_two_entries_name_is_read_once_and_complained_about_once():
