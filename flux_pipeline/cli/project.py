@@ -228,7 +228,7 @@ def load(
     if problems:
         raise ManifestError(tuple(problems))
     gc.freeze()
-    _keep_apart(parts)
+    keep_apart(parts)
     each = [part.expansion.cells for part in parts]
     cells = each[0] if len(each) == 1 else tuple(chain.from_iterable(each))
     return Project(
@@ -240,8 +240,12 @@ def load(
     )
 
 
-def _keep_apart(parts: Sequence[Part]) -> None:
-    """Make sure that no two manifests share a lockfile, or a path for different pictures."""
+def keep_apart(parts: Sequence[Part]) -> None:
+    """Make sure that no two manifests share a lockfile, or a path for different pictures.
+
+    Raises:
+        UsageError: two of them do; the message names both.
+    """
     if len(parts) < 2:
         return
     owners: dict[Path, Part] = {}

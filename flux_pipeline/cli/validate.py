@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from flux_pipeline.cli import options
 
 if TYPE_CHECKING:
     from flux_pipeline.errors import Problem
+    from flux_pipeline.manifest.cells import Expansion
     from flux_pipeline.manifest.schema import Schemas
 
 
@@ -37,11 +39,14 @@ def command(
 
     schemas = Schemas((Path("schemas"),))
     found: list[Problem] = []
-    cells = 0
+    sound: dict[Path, Expansion] = {}
     for manifest in manifests:
         told, made = _judged(manifest, schemas, max_cells, alone=len(manifests) == 1)
         found += [replace(problem, severity="error") for problem in told] if strict else told
-        cells += made
+        if made is not None:
+            sound[manifest] = made
+    found += _together(sound)
+    cells = sum(len(one.cells) for one in sound.values())
     if as_json or form == "json":
         project.print_document(problems.document(found, cells))
     else:
@@ -51,8 +56,25 @@ def command(
     return 2 if any(problem.severity == "error" for problem in found) else 0
 
 
-def _judged(manifest: Path, schemas: Schemas, max_cells: int | None, *, alone: bool) -> tuple[tuple[Problem, ...], int]:
-    """Return a manifest's problems and how many cells it has; one that cannot be read hides no other."""
+def _together(sound: Mapping[Path, Expansion]) -> Iterator[Problem]:
+    """Yield what keeps manifests, each sound by itself, from being run in one command."""
+    from flux_pipeline.cli.project import Part, keep_apart
+    from flux_pipeline.errors import Problem, UsageError
+
+    parts = [
+        Part(manifest=manifest, expansion=expansion, lockfile=manifest.with_suffix(".lock"))
+        for manifest, expansion in sound.items()
+    ]
+    try:
+        keep_apart(parts)
+    except UsageError as error:
+        yield Problem(file=str(parts[-1].manifest), line=0, column=0, path="", message=str(error), code="path-clash")
+
+
+def _judged(
+    manifest: Path, schemas: Schemas, max_cells: int | None, *, alone: bool
+) -> tuple[tuple[Problem, ...], Expansion | None]:
+    """Return a manifest's problems, and its cells if it is sound; one that cannot be read hides no other."""
     from flux_pipeline.cli import sources
     from flux_pipeline.errors import ManifestError, Problem, UsageError
     from flux_pipeline.manifest.cells import expand
@@ -68,10 +90,10 @@ def _judged(manifest: Path, schemas: Schemas, max_cells: int | None, *, alone: b
             read=sources.reader_beside(manifest),
         )
     except ManifestError as error:
-        return error.problems, 0
+        return error.problems, None
     except UsageError as error:
         if alone:
             raise
         said = str(error).removeprefix(str(manifest)).lstrip(": ")
-        return (Problem(file=str(manifest), line=0, column=0, path="", message=said, code="unreadable"),), 0
-    return expansion.warnings, len(expansion.cells)
+        return (Problem(file=str(manifest), line=0, column=0, path="", message=said, code="unreadable"),), None
+    return expansion.warnings, expansion

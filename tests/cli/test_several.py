@@ -91,6 +91,9 @@ def test_two_manifests_with_one_path_for_different_pictures_are_refused_before_a
     done = pair.call("run", *BOTH)
     assert (done.code, pair.made()) == (2, 0)
     assert "outputs/hero/3.png" in done.err
+    judged = pair.call("validate", *BOTH)
+    assert judged.code == 2
+    assert "outputs/hero/3.png" in judged.out
 
 
 def test_one_lockfile_for_several_manifests_is_refused(pair):
