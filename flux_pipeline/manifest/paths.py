@@ -73,7 +73,7 @@ def _fault_of(part: str) -> PathFault | None:
         message = f"the character U+{ord(found[0]):04X} cannot be seen in a file name"
         return PathFault(code="path-character", message=message, culprit=found[0])
     if found := _FORBIDDEN.search(part):
-        message = f'"{found[0]}" cannot be in a file name on every system; use {{{{ … | slug }}}}'
+        message = f'"{found[0]}" cannot be in a file name on every system; write output: with {{{{ … | slug }}}}'
         return PathFault(code="path-character", message=message, culprit=found[0])
     if part.startswith("."):
         return PathFault(code="path-hidden", message=f'"{part}" begins with a dot and would be hidden', culprit=part)
@@ -88,7 +88,7 @@ def _fault_of(part: str) -> PathFault | None:
             code="path-character", message=f'"{part}" looks like "{alike}", which is not safe', culprit=part
         )
     if len(unicodedata.normalize("NFC", part).encode("utf-8", "replace")) > MAX_COMPONENT:
-        message = f"a part of the path is longer than {MAX_COMPONENT} bytes; use {{{{ … | truncate(60) | slug }}}}"
+        message = f"a part of the path is longer than {MAX_COMPONENT} bytes; write output: with {{{{ … | truncate(60) | slug }}}}"
         return PathFault(code="path-long", message=message, culprit=part)
     return None
 

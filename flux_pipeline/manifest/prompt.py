@@ -54,7 +54,7 @@ def _component(value: Any) -> str:
     """Write a value into a path: one component of it, never a folder more."""
     text = text_of(value)
     if "/" in text or "\\" in text:
-        raise SlashFault('a value with "/" or "\\" would make folders of its own; use {{ … | slug }}')
+        raise SlashFault('a value with "/" or "\\" would make folders of its own; write output: with {{ … | slug }}')
     return text
 
 
