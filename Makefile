@@ -7,7 +7,7 @@ JOBS ?= auto
 
 PROOFS := tests/simulation tests/model tests/kills tests/mutants
 
-.PHONY: demo test lint types unit proofs pins clean
+.PHONY: demo test lint types unit portable proofs pins clean
 
 demo: $(VENV)/.installed  ## make the example's pictures against the simulator: no account, no cost
 	$(BIN)/flux-pipeline run manifests/catalog.yaml --simulate
@@ -26,6 +26,9 @@ unit: $(VENV)/.dev
 	$(BIN)/python -m pytest -q -n $(JOBS) -m "not alone" $(PROOFS:%=--ignore=%) --cov --cov-report=
 	$(BIN)/python -m pytest -q -m alone
 	$(BIN)/coverage report --skip-covered --skip-empty
+
+portable: $(VENV)/.dev  ## what may differ between versions of Python: no coverage, no browser, nothing that measures time
+	$(BIN)/python -m pytest -q -n $(JOBS) -m "not alone" $(PROOFS:%=--ignore=%) --ignore=tests/browser --ignore=tests/house
 
 proofs: $(VENV)/.dev  ## the simulation, the model, the kills and the mutants, without the cost of measuring coverage
 	$(BIN)/python -m pytest -q -n $(JOBS) $(PROOFS)

@@ -241,8 +241,10 @@ def test_a_wrong_value_is_reported_in_its_own_file_beside_the_manifest():
     said = problems("prompt: x, foreach: a.csv, matrix: {sku: [1]}", a_csv="id,seed,sku\nA1,one,1\n")
     assert said == [
         'folder/a.csv:2:1 [0].seed: "one" is not an integer',
-        'folder/a.csv:1:1 [0].sku: "sku" is a field of the rows and an axis of the matrix: the axis wins; rename one of '
-        "the two",
+        (
+            'folder/a.csv:1:1 [0].sku: "sku" is a field of the rows and an axis of the matrix: the axis wins; rename one of '
+            "the two"
+        ),
     ]
 
 
