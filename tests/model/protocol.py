@@ -96,7 +96,9 @@ def _of_the_program(one: Render, rules: Rules) -> list[Move]:
         case Stage.UNCLEAR:
             return _reconciled(one, rules)
         case Stage.FOLLOWING:
-            ended = [Move("", one.by(Cause.FAILED)._replace(claimed=0)), Move("", one.by(Cause.LOST))]
+            # The service does not know the task, nor does its list show another one.
+            unknown = one.by(Cause.MISNAMED).by(Cause.DOUBT)
+            ended = [Move("", one.by(Cause.FAILED)._replace(claimed=0)), Move("", unknown)]
             return ended + ([Move("", one.by(Cause.FINISHED))] if one.claimed else [])
         case Stage.COLLECTING:
             return [Move("", one.by(Cause.FETCHED)), Move("", one.by(Cause.FAILED))]

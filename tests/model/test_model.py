@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from model.protocol import Render, Rules, explore, moves, wakes
 
-from flux_pipeline.run.stages import MOVES, Cause
+from flux_pipeline.run.stages import MOVES, Cause, Stage
 
 
 @pytest.mark.parametrize("rules", [Rules(), Rules(losing=True)], ids=["usual", "the lockfile may be lost"])
@@ -49,6 +49,8 @@ def test_the_model_makes_every_move_of_the_engines_table_and_no_other():
         new = {*told, *wakes(one, rules)} - known
         known |= new
         front += new
-    # The model's server names every task right; what a wrong name does is tested with the real thing, in tests/cli.
+    # The model's server names every task right; what a wrong name does is tested with the real thing, in tests/cli. A task
+    # that it does not know any more makes two moves at once.
     right = {(stage, to) for (stage, cause), to in MOVES.items() if cause is not Cause.MISNAMED}
+    right.add((Stage.FOLLOWING, MOVES[MOVES[Stage.FOLLOWING, Cause.MISNAMED], Cause.DOUBT]))
     assert made == right

@@ -57,7 +57,7 @@ def explore(schedules: int, seed: int, mutant: str | None = None, *, harm: bool 
 
 def find(mutant: str, budget: int) -> Found | None:
     """Look for harm in the protocol without one of its rules, for at most `budget` schedules."""
-    return explore(budget, 0, mutant, harm=mutant not in mutants.HARMLESS)
+    return explore(budget, mutants.FROM.get(mutant, 0), mutant, harm=mutant not in mutants.HARMLESS)
 
 
 @contextmanager
