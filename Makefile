@@ -44,13 +44,15 @@ pins: $(VENV)/.dev  ## renew the pinned versions, without naming an index
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
+# Everything is pinned, so nothing is to be resolved: an older pip would look for the newest of what is named with an extra.
 $(VENV)/.installed: pyproject.toml requirements/run.txt | $(VENV)/bin/python
-	$(PIP) --require-hashes -r requirements/run.txt
+	$(PIP) --require-hashes --no-deps -r requirements/run.txt
 	$(PIP) --no-deps --no-build-isolation --editable .
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.installed requirements/dev.txt
-	$(PIP) --require-hashes -r requirements/dev.txt
+	$(PIP) --require-hashes --no-deps -r requirements/dev.txt
+	$(BIN)/python -m pip check
 	touch $@
 
 clean:
