@@ -40,24 +40,41 @@ class Step(StrEnum):
 class PlannedRender:
     """One render and its step.
 
-    `cells` are the ids that want it and `paths` where they want it, in manifest order; `missing` are the paths that
-    hold no picture of it yet. `source` is a path that holds it, and the picture there, for a copy. `estimate` is in
-    dollars, None if unknown.
+    `wanted` are the cells that want it, one or more, in manifest order; `held` are those of their paths that hold its
+    picture already. `source` is a path that holds it, and the picture there, for a copy. `estimate` is in dollars, None
+    if unknown. What follows from the cells is not kept: there may be a million.
     """
 
-    render: Render
-    cells: tuple[str, ...]
-    paths: tuple[str, ...]
+    wanted: tuple[Cell, ...]
     step: Step
     reason: str
-    missing: tuple[str, ...] = ()
+    held: tuple[str, ...] = ()
     source: tuple[str, FileFact] | None = None
     submission: Submission | None = None
     estimate: Decimal | None = None
 
     @property
+    def render(self) -> Render:
+        return self.wanted[0].render
+
+    @property
     def key(self) -> str:
         return self.render.key
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """The ids that want it."""
+        return tuple([cell.id for cell in self.wanted])
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Where they want it, each path once."""
+        return tuple(dict.fromkeys([cell.path for cell in self.wanted]))
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The paths that hold no picture of it yet."""
+        return tuple([path for path in self.paths if path not in self.held])
 
     @property
     def task(self) -> str | None:
@@ -132,41 +149,30 @@ def plan(
     groups: dict[str, list[Cell]] = {}
     for cell in cells:
         groups.setdefault(cell.render.key, []).append(cell)
-    return Plan(tuple(_planned(group, history, present, price) for group in groups.values()))
+    return Plan(tuple(_planned(tuple(group), history, present, price) for group in groups.values()))
 
 
-def _planned(cells: Sequence[Cell], history: History, present: Mapping[str, str], price: Price) -> PlannedRender:
+def _planned(cells: tuple[Cell, ...], history: History, present: Mapping[str, str], price: Price) -> PlannedRender:
     render = cells[0].render
     best = history.best(render.key)
-    if best is None:
-        return _new(cells, price)
+    if best is None:  # what lies at its paths is not its picture
+        return PlannedRender(wanted=cells, step=Step.SUBMIT, reason=_NEVER, estimate=price(render))
     paths = tuple(dict.fromkeys(cell.path for cell in cells))
     recorded = {fact.sha256: fact for one in history.of(render.key) for fact in one.files.values()}
-    missing = tuple(path for path in paths if present.get(path) not in recorded)
+    held = tuple(path for path in paths if present.get(path) in recorded)
+    missing = tuple(path for path in paths if path not in held)
     source = _source(render.key, paths, recorded, history, present)
     step, reason = _step(best, missing, source, present)
     if step is Step.KEEP:
         reason = _why_kept(history.decision(render.key), {present.get(path) for path in paths}) or reason
     return PlannedRender(
-        render=render,
-        cells=tuple(cell.id for cell in cells),
-        paths=paths,
+        wanted=cells,
         step=step,
         reason=reason,
-        missing=missing,
+        held=held,
         source=source,
         submission=best,
         estimate=price(render),
-    )
-
-
-def _new(cells: Sequence[Cell], price: Price) -> PlannedRender:
-    """Plan a render that no submission is known of; what lies at its paths is not its picture."""
-    render = cells[0].render
-    paths = tuple(dict.fromkeys([cell.path for cell in cells])) if len(cells) > 1 else (cells[0].path,)
-    ids = tuple([cell.id for cell in cells])
-    return PlannedRender(
-        render=render, cells=ids, paths=paths, step=Step.SUBMIT, reason=_NEVER, missing=paths, estimate=price(render)
     )
 
 

@@ -13,6 +13,7 @@ from wiro.hostile import Hostile, http, says
 from flux_pipeline.cli.prices import limited
 from flux_pipeline.cli.service import Access
 from flux_pipeline.ledger.keys import Render
+from flux_pipeline.manifest.cells import Cell
 from flux_pipeline.plan import Plan, PlannedRender, Step
 from flux_pipeline.run.jobs import Policy
 from flux_pipeline.wiro.auth import Credentials, Secret
@@ -112,7 +113,7 @@ def estimated(answer, ours="0.03", step=Step.SUBMIT, **policy):
     """Return the estimate of one render after this answer of the service, and how often it was asked."""
     render = Render.of(MODEL, {"prompt": "x", "seed": 1})
     estimate = ours and Decimal(ours)
-    planned = PlannedRender(render=render, cells=("a",), paths=("p",), step=step, reason="", estimate=estimate)
+    planned = PlannedRender(wanted=(Cell("a", "a", {}, "p", render),), step=step, reason="", estimate=estimate)
     with Hostile(says(answer)) as server:
         access = Access(url=server.api, credentials=Credentials(Secret("key")))
         (one,) = limited(Plan((planned,)), Policy(**{"max_cost": Decimal(1), **policy}), access).renders
