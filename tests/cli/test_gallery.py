@@ -122,9 +122,9 @@ def test_a_page_that_cannot_be_written_is_said_and_half_of_it_is_never_there(man
 
 
 def test_addresses_are_ways_on_this_disk_whatever_the_names_are():
-    here = Path("/work")
-    assert _address(Path("/work/outputs/a b.png"), here) == "outputs/a%20b.png"
-    assert _address(Path("/work/javascript:alert(1)#?.png"), here) == "javascript%3Aalert%281%29%23%3F.png"
+    here = Path("/here")
+    assert _address(Path("/here/outputs/a b.png"), here) == "outputs/a%20b.png"
+    assert _address(Path("/here/javascript:alert(1)#?.png"), here) == "javascript%3Aalert%281%29%23%3F.png"
     assert _address(Path("/other/ü.png"), here) == "../other/%C3%BC.png"
 
 

@@ -240,7 +240,7 @@ def test_a_picture_can_be_discarded_from_another_thread_and_not_used_afterwards(
 
 def test_no_descriptor_is_left_open(files, tmp_path):
     def count():
-        return len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+        return len(os.listdir("/proc/self/fd"))  # noqa: PTH208 -- the names of numbers, not paths
 
     before = count()
     (tmp_path / "outputs").mkdir()

@@ -24,7 +24,7 @@ _SHOWN = 5
 
 def tell(text: str) -> None:
     """Say something to whoever runs the script."""
-    print(text, flush=True)  # noqa: T201
+    print(text, flush=True)  # noqa: T201 -- a script
 
 
 def spread(jobs: int, work: Callable[[int], Iterable[object]]) -> list[object]:

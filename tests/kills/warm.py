@@ -178,8 +178,8 @@ def warm_up() -> None:
     manifest = b'{"version": 1, "entries": [{"id": "a", "prompt": "b", "matrix": {"seed": [1], "size": ["64x64"]}}]}'
     expand(manifest, file="warm.yaml", schemas=schemas, max_cells=None, place=None)
     context = ssl.create_default_context()
-    ssl.create_default_context = lambda *_, **__: context  # type: ignore[assignment]
-    engine.Polls = partial(Polls, _expected=0.06)  # type: ignore[misc,assignment]
+    ssl.create_default_context = lambda *_, **__: context  # type: ignore[assignment] # one context for all connections
+    engine.Polls = partial(Polls, _expected=0.06)  # type: ignore[misc,assignment] # a class with another default
     reconcile._GIVE_UP = 4.0
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 

@@ -128,7 +128,7 @@ def main() -> int:
     ran = found.tried if found else given.schedules
     print(f"{ran} schedules in {seconds:.1f} s, {ran / seconds:.0f} a second")  # noqa: T201 -- a script
     if found:
-        print(found)  # noqa: T201
+        print(found)  # noqa: T201 -- a script
     return 1 if found else 0
 
 

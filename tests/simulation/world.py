@@ -542,7 +542,7 @@ class World:
     def _same_id(self, key: str, at: float) -> PostOutcome:
         claimed = sorted(self.promises.owner)
         made = self._make(key, at) if not claimed or self.dice.random() < 0.5 else None
-        return Accepted(task=self.dice.choice(claimed) if claimed else made.id)  # type: ignore[union-attr]
+        return Accepted(task=self.dice.choice(claimed) if claimed else made.id)  # type: ignore[union-attr] # nothing claimed: a task was made
 
     def _make(self, key: str, at: float) -> Made:
         dice, schedule = self.dice, self.schedule
