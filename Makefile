@@ -38,7 +38,7 @@ pins: $(VENV)/.dev  ## renew the pinned versions, without naming an index
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-emit-find-links --no-header pyproject.toml requirements/run.in -o requirements/run.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--no-emit-find-links --no-header --extra dev -c requirements/run.txt pyproject.toml requirements/dev.in \
+		--no-emit-find-links --no-header --extra dev --extra show -c requirements/run.txt pyproject.toml requirements/dev.in \
 		-o requirements/dev.txt
 
 $(VENV)/bin/python:

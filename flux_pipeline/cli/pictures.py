@@ -1,12 +1,14 @@
-"""`status --show`: the first pictures that are on disk, in a terminal that can show them, at most a screenful."""
+"""`status --show`: the first pictures that are on disk, between the lines of a terminal, at most a screenful."""
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
-from collections.abc import Iterator
-
-import click
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from typing import TYPE_CHECKING, Final
 
 from flux_pipeline.cli import terminal, voice
 from flux_pipeline.cli.project import Project
@@ -14,30 +16,109 @@ from flux_pipeline.files.checker import Checker
 from flux_pipeline.files.derive import Order
 from flux_pipeline.files.image import Rejected
 from flux_pipeline.plan import PlannedRender
-from flux_pipeline.report.inline import COLUMNS, ROWS, Tile, protocol, room, screen
+from flux_pipeline.report.text import plain
+from flux_pipeline.report.widths import clamp
 
-_PIXELS = 10  # in a column, about; half of those in a row
+if TYPE_CHECKING:
+    from textual_image.renderable import HalfcellImage, SixelImage, TGPImage
+
+    Drawing = type[HalfcellImage | SixelImage | TGPImage]
+
+ROWS: Final = 10  # of a picture; a row is about twice as high as a column is wide
+COLUMNS: Final = 22
+_GAP: Final = 2
+_PIXELS: Final = 10  # in a column, about; half of those in a row
+_MULTIPLEXERS: Final = ("TMUX", "STY")
+_PAGE: Final = "`flux-pipeline gallery` makes a page of them"
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A PNG file with what stands over it, and its size in pixels."""
+
+    title: str
+    png: bytes
+    width: int
+    height: int
 
 
 def show(project: Project) -> None:
     """Print thumbnails, each made of its file by a child process; say so where this terminal cannot."""
-    way = protocol(os.environ) if sys.stdout.isatty() else None
-    if way is None:
-        said = "pictures are shown only by kitty, Ghostty, iTerm2, WezTerm and mintty, and not through tmux or screen"
-        voice.say(f"{said}; `flux-pipeline gallery` makes a page of them", head="note", level="warning")
+    with terminal.silent():  # the library that draws asks the terminal what it can
+        _show(project)
+
+
+def _show(project: Project) -> None:
+    drawing = _drawing()
+    if isinstance(drawing, str):
+        voice.say(f"{drawing}; {_PAGE}", head="note", level="warning")
         return
-    across, down = room(*terminal.size(sys.stdout))
+    columns, lines = terminal.size(sys.stdout)
+    across, down = room(columns, lines)
     history = project.history()
     saved = [one for one in project.plan(history).renders if one.source is not None]
     with Checker() as checker:
         tiles = [*_tiles(saved[: across * down], checker, project)]
-    for text in screen(tiles, across, way):
-        click.echo(text, nl=False, color=True)
+    _draw(tiles, across, columns, drawing)
     if len(saved) > across * down:
         voice.say(f"the first {across * down} of {len(saved)} pictures; --select chooses others", head="note")
 
 
-def _tiles(saved: list[PlannedRender], checker: Checker, project: Project) -> Iterator[Tile]:
+def room(columns: int, lines: int) -> tuple[int, int]:
+    """Return how many tiles stand side by side on a screen, and how many above each other."""
+    return max((columns + _GAP) // (COLUMNS + _GAP), 1), max((lines - 2) // (ROWS + 1), 1)
+
+
+def _drawing() -> Drawing | str:
+    """Return how this terminal takes pictures, or why it does not."""
+    if not sys.stdout.isatty():
+        return "pictures are shown in a terminal only"
+    if not terminal.has_size(sys.stdout):
+        return "this terminal does not say how large it is"  # and the library divides by it
+    logging.getLogger("textual_image").setLevel(logging.ERROR)  # it warns of each answer that does not come
+    try:
+        from textual_image import renderable
+    except ImportError:
+        return "showing pictures takes two more libraries: python3 -m pip install rich textual-image"
+    if _is_kitty(os.environ):
+        return renderable.TGPImage
+    if renderable.Image is renderable.SixelImage or renderable.Image is renderable.TGPImage:
+        return renderable.Image
+    if voice.color() is False:
+        return "this terminal shows pictures in colour only"
+    return renderable.HalfcellImage
+
+
+def _is_kitty(environ: Mapping[str, str]) -> bool:
+    """Say whether a terminal names itself as one that takes pictures kitty's way, whatever time it takes to answer."""
+    if any(environ.get(name) for name in _MULTIPLEXERS):
+        return False  # they swallow what they do not know
+    named = environ.get("TERM") in ("xterm-kitty", "xterm-ghostty") or environ.get("TERM_PROGRAM") == "ghostty"
+    return named or bool(environ.get("KITTY_WINDOW_ID"))
+
+
+def _draw(tiles: Sequence[Tile], across: int, columns: int, drawing: Drawing) -> None:
+    """Print the tiles in rows: their titles, and below them the pictures."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table.grid(padding=(0, _GAP, 0, 0))
+    for _ in range(across):
+        table.add_column(width=COLUMNS)
+    for start in range(0, len(tiles), across):
+        row = tiles[start : start + across]
+        table.add_row(*(Text(clamp(plain(one.title), COLUMNS), no_wrap=True) for one in row))
+        table.add_row(*(drawing(BytesIO(one.png), *_fit(one)) for one in row))
+    Console(file=sys.stdout, width=max(columns, COLUMNS + _GAP), highlight=False, legacy_windows=False).print(table)
+
+
+def _fit(one: Tile) -> tuple[int | str, int | str]:
+    """Return a picture's columns and rows: it fills one side of its place, and the other follows."""
+    return (COLUMNS, "auto") if one.width * ROWS * 2 > one.height * COLUMNS else ("auto", ROWS)
+
+
+def _tiles(saved: Sequence[PlannedRender], checker: Checker, project: Project) -> Iterator[Tile]:
     for one in saved:
         assert one.source is not None
         path, fact = one.source

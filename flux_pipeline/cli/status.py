@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     "--by", type=click.Choice(["entry", "day", "model"]), help="What was spent, from the lockfile, by this instead."
 )
 @options.flag("--format", "form", type=click.Choice(["text", "json", "csv"]), default="text", help="How to say it.")
-@options.flag("--show", is_flag=True, help="Show pictures too, in a terminal that can: kitty's or iTerm2's way.")
+@options.flag("--show", is_flag=True, help="Show pictures too, between the lines of a terminal.")
 @options.color
 def command(as_json: bool, by: By | None, form: str, show: bool, **scope: Any) -> None:
     """Show where the renders of MANIFEST stand, from its lockfile and the files; nothing is asked of the service."""

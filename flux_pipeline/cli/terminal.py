@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, TextIO
 
 import click
@@ -57,3 +59,31 @@ def size(stream: TextIO) -> tuple[int, int]:
         own = os.terminal_size((80, 24))
     found = shutil.get_terminal_size((own.columns or 80, own.lines or 24))
     return found.columns or 80, found.lines or 24
+
+
+def has_size(stream: TextIO) -> bool:
+    """Say whether a terminal knows its own size; one of a script or a container may not."""
+    try:
+        return 0 not in os.get_terminal_size(stream.fileno())
+    except (OSError, ValueError):
+        return False
+
+
+@contextmanager
+def silent() -> Iterator[None]:
+    """Keep off the screen what the terminal answers to a library that asks it something, however late the answer comes."""
+    import termios
+    import tty
+
+    try:
+        handle = sys.stdin.fileno()
+        before = termios.tcgetattr(handle)
+    except (OSError, ValueError, termios.error):  # nothing can be answered
+        yield
+        return
+    tty.setcbreak(handle)
+    try:
+        yield
+    finally:
+        termios.tcflush(handle, termios.TCIFLUSH)
+        termios.tcsetattr(handle, termios.TCSANOW, before)

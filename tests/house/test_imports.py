@@ -68,6 +68,8 @@ DOORS = {
     "httpx": ["wiro.http"],
     "httpx_aiohttp": ["wiro.http"],
     "tqdm": ["progress"],
+    "rich": ["cli.pictures"],
+    "textual_image": ["cli.pictures"],
     "filelock": ["ledger.lockfile"],
     "click": ["cli"],
     "aiohttp": ["simulator"],
