@@ -36,7 +36,7 @@ _WORDS = {
     options.max_cells,
     options.lockfile,
     options.simulate,
-    options.as_json,
+    options.output_style,
 )
 def command(as_json: bool, grace: float | None, select: tuple[str, ...], **scope: Any) -> int:
     """Take over the tasks of MANIFEST on the server that no lockfile knows, however old; nothing is submitted.

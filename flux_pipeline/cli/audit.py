@@ -29,7 +29,7 @@ _AT_ONCE = 8
     options.lockfile,
     options.output_dir,
     options.simulate,
-    options.as_json,
+    options.output_style,
 )
 def command(as_json: bool, select: tuple[str, ...], **scope: Any) -> int:
     """Set the lockfile of MANIFEST against the server: what was paid for twice, or is paid for and not here.

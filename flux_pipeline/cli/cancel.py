@@ -28,7 +28,7 @@ STATES = ("cancelled", "finished", "failed", "left", "unclear")
     options.max_cells,
     options.lockfile,
     options.simulate,
-    options.as_json,
+    options.output_style,
 )
 def command(as_json: bool, grace: float | None, select: tuple[str, ...], **scope: Any) -> int:
     """Cancel the queued tasks of MANIFEST and kill the running ones; nothing is submitted.

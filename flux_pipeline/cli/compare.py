@@ -45,7 +45,7 @@ _MOST_SCHEMAS = 200
 @options.lockfile
 @options.output_dir
 @options.simulate
-@options.as_json
+@options.output_style
 def command(
     places: tuple[Path, ...],
     against: str | None,

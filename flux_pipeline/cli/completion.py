@@ -23,7 +23,7 @@ fish: flux-pipeline completion fish | source           in ~/.config/fish/config.
 @click.command(help=_HELP)
 @click.argument("shell", type=click.Choice(_SHELLS))
 @options.lockfile
-@options.as_json
+@options.output_style
 def command(shell: str, lockfile: Path | None, as_json: bool) -> None:  # noqa: ARG001 -- every command takes both
     from click.shell_completion import get_completion_class
 

@@ -54,7 +54,7 @@ _LINES = {
 @click.command()
 @click.argument("manifest", type=options.PATH, default=Path("manifests/catalog.yaml"))
 @options.lockfile
-@options.as_json
+@options.output_style
 def command(manifest: Path, lockfile: Path | None, as_json: bool) -> None:  # noqa: ARG001 -- every command takes --lockfile
     """Write a first MANIFEST that runs as it is, manifests/catalog.yaml unless named, and the folders around it.
 

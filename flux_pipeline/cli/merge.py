@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @options.flag(
     "-o", "--output", "--lockfile", type=options.PATH, envvar=None, help="Where to write; one LOCKFILE is its own."
 )
-@options.as_json
+@options.output_style
 def command(lockfiles: tuple[Path, ...], output: Path | None, as_json: bool) -> None:
     """Merge every LOCKFILE into one, which knows every task that any of them knows.
 

@@ -144,4 +144,5 @@ def together(*options: Callable[[Any], Any]) -> Callable[[F], F]:
     return decorate
 
 
-scope = together(manifests, select, limit, shard, max_cells, lockfile, output_dir, simulate, as_json)
+output_style = together(as_json, color)  # every command takes these
+scope = together(manifests, select, limit, shard, max_cells, lockfile, output_dir, simulate, output_style)

@@ -46,7 +46,7 @@ class Done:
     options.lockfile,
     options.output_dir,
     options.simulate,
-    options.as_json,
+    options.output_style,
 )
 def command(as_json: bool, folder: Path, dry_run: bool, prune: bool, select: tuple[str, ...], **scope: Any) -> int:
     """Copy the approved pictures of MANIFEST, and what is derived of them, into a folder under stable names.

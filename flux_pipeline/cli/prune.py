@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     options.lockfile,
     options.output_dir,
     options.simulate,
-    options.as_json,
+    options.output_style,
 )
 def command(as_json: bool, dry_run: bool, select: tuple[str, ...], **scope: Any) -> None:
     """Remove the records and files that MANIFEST no longer names from its lockfile and its outputs.

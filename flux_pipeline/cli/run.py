@@ -43,7 +43,6 @@ if TYPE_CHECKING:
 @options.flag("--junit", type=options.PATH, help="Write this file: the run as JUnit XML, however it ends.")
 @options.flag("--no-progress", is_flag=True, help="Show no progress.")
 @options.log_format
-@options.color
 @click.option("-v", "--verbose", count=True, help="Say more.")
 @click.option("-q", "--quiet", is_flag=True, help="Say only what went wrong.")
 def command(

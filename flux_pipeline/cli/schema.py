@@ -42,7 +42,7 @@ def command() -> None:
 @command.command(_PRINT, hidden=True)
 @click.argument("name", default="manifest")
 @options.lockfile
-@options.as_json
+@options.output_style
 def show(name: str, lockfile: Path | None, as_json: bool) -> None:  # noqa: ARG001 -- every command takes both; a schema is JSON anyway
     """Print a schema: `manifest`, `lockfile`, or a model such as black-forest-labs/flux-2-pro-t2i."""
     from flux_pipeline.manifest.schema import Schemas
@@ -56,7 +56,7 @@ def show(name: str, lockfile: Path | None, as_json: bool) -> None:  # noqa: ARG0
 @options.flag("--force", is_flag=True, envvar=None, help="Replace a schema that says something else.")
 @options.simulate
 @options.lockfile
-@options.as_json
+@options.output_style
 def pull(model: str, output: Path | None, force: bool, simulate: bool, lockfile: Path | None, as_json: bool) -> None:  # noqa: ARG001 -- every command takes --lockfile
     """Write the schema of a model, as the service describes it now, to schemas/models/OWNER/MODEL.schema.json.
 

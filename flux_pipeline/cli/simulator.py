@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 )
 @options.flag("--speed", type=click.FloatRange(min=0, min_open=True), default=1.0, help="How much faster than life.")
 @options.flag("--faults", type=options.PATH, help="A YAML file of faults to show on demand.")
-@options.as_json
+@options.lockfile
+@options.output_style
 def command(
     host: str,
     port: int,
@@ -39,6 +40,7 @@ def command(
     charge: Decimal | None,
     speed: float,
     faults: Path | None,
+    lockfile: Path | None,  # noqa: ARG001 -- every command takes --lockfile
     as_json: bool,
 ) -> None:
     """Serve the Wiro API on loopback until interrupted, with real pictures and a ledger of what was charged.

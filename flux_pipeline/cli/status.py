@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 )
 @options.flag("--format", "form", type=click.Choice(["text", "json", "csv"]), default="text", help="How to say it.")
 @options.flag("--show", is_flag=True, help="Show pictures too, between the lines of a terminal.")
-@options.color
 def command(as_json: bool, by: By | None, form: str, show: bool, **scope: Any) -> None:
     """Show where the renders of MANIFEST stand, from its lockfile and the files; nothing is asked of the service."""
     from flux_pipeline.cli import project

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @options.lockfile
 @options.flag("--format", "form", type=click.Choice(["text", "json", "github"]), default="text", help="How to say it.")
 @options.strict
-@options.as_json
+@options.output_style
 def command(
     manifests: tuple[Path, ...],
     max_cells: int | None,

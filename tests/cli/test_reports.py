@@ -18,7 +18,7 @@ from cli.errands import QUEUED, rewrite
 from cli.screens import on_a_terminal
 from cli.workshop import entry
 
-from flux_pipeline.cli import terminal
+from flux_pipeline.cli import cli, terminal
 
 FAILING = [{"on": "run", "what": "moderated", "match": {"seed": "2"}}]
 STATUS = ("status", "manifests/m.yaml")
@@ -221,6 +221,13 @@ def test_without_a_lockfile_nothing_was_spent(begin):
 )
 def test_colour_is_where_it_is_wanted(choice, environ, wanted):
     assert terminal.color(choice, environ) is wanted
+
+
+@pytest.mark.parametrize("name", [name for name in cli.list_commands(None) if name != "schema"])
+def test_every_command_takes_color_and_json(name):
+    """Leave out `schema`: it is a group, whose two commands do."""
+    command = cli.get_command(None, name)
+    assert {"--color", "--json", "--lockfile"} <= {flag for one in command.params for flag in one.opts}
 
 
 def test_colour_is_asked_for_by_flag_and_by_environment(begin, monkeypatch):
