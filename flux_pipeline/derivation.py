@@ -33,7 +33,8 @@ class Derivation:
     """One file that is to be derived, and how it stands.
 
     `master` is the path of its picture, and `picture` the fact about it that `submission` has; both are None while the
-    picture is not on disk as it was saved. `reason` is empty for a file that is made.
+    picture is not on disk as it was saved. `sha256` is the sum of what lies at `path`, empty where no file does. `reason` is
+    empty for a file that is made.
     """
 
     cell: str
@@ -43,6 +44,7 @@ class Derivation:
     recipe: Recipe
     picture: FileFact | None
     submission: Submission | None
+    sha256: str
     state: State
     reason: str
 
@@ -123,6 +125,7 @@ def _derivation(cell: Cell, derived: Derived, history: History, present: Mapping
         recipe=derived.recipe,
         picture=picture,
         submission=submission,
+        sha256=present.get(derived.path, ""),
         state=state,
         reason=(_WHY if known else _WHY_AT_FIRST)[state],
     )

@@ -29,7 +29,12 @@ _CACHE: Final = Path(".flux-pipeline/thumbnails")
 _MOST_NOTE: Final = 2000
 _CONTROL: Final = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 _HALF: Final = re.compile("[\ud800-\udfff]")
-_TYPES: Final = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg", b"RIFF": "image/webp"}
+_TYPES: Final = {
+    b"\x89PNG": "image/png",
+    b"\xff\xd8\xff": "image/jpeg",
+    b"RIFF": "image/webp",
+    b"ftypavif": "image/avif",
+}
 _LOOK_AGAIN: Final = "reload the page and look again"
 
 
@@ -42,18 +47,23 @@ class Bench:
         self._who = who
         self._loading = threading.Lock()  # where stderr goes is the whole process's
         self._thumbnails = Thumbnails(_CACHE, checker.derive)
-        self._pictures: dict[str, Picture] = {}  # by their sum; what no cell of the manifests shows is never in it
+        # By their sum; what no cell of the manifests shows is never in them.
+        self._pictures: dict[str, Picture] = {}
+        self._derived: dict[str, str] = {}  # their paths
 
     def page(self) -> Answer:
         """Make the page anew, so that reloading it shows what is there now."""
         try:
             work = self._load()
             history = work.history()
-            made = album(parts(work), work.plan(history), history, simulated=work.simulate)
+            made = album(parts(work), work.plan(history), history, work.derivations(history), simulated=work.simulate)
         except FluxError as error:
             return refusal(409, f"{error}; put that right and reload")
         shown = {card.picture.path: card.picture for card in made.cards if card.picture}
+        derived = {one.path: one.sha256 for card in made.cards for one in card.derived if one.sha256}
+        sums = {path: one.sha256 for path, one in shown.items()} | derived
         self._pictures |= {one.sha256: one for one in shown.values()}
+        self._derived |= {sha256: path for path, sha256 in derived.items()}
         thumbnails = {one.sha256: _thumbnail(one) for one in shown.values()}
         extra = {
             "reviewer": self._who,
@@ -61,23 +71,23 @@ class Bench:
             "cells": _cells(work, made),
             "decisions": _decisions(work, history),
         }
-        text = pages.page(made, thumbnails, lambda path: f"pictures/{shown[path].sha256}", review=extra)
+        text = pages.page(made, thumbnails, lambda path: f"pictures/{sums[path]}", review=extra)
         return Answer(200, "text/html; charset=utf-8", text.encode(), pages.served_policy())
 
     def picture(self, sha256: str, *, small: bool) -> Answer:
-        one = self._pictures.get(sha256)
-        if one is None:
+        one, root = self._pictures.get(sha256), self._root()
+        path = one.path if one else self._derived.get(sha256)
+        if path is None:
             return refusal(404, "no cell of this review shows such a picture")
-        root = self._root()
-        if small:
+        if small and one:
             made = self._thumbnails.make(root.absolute() / one.path, one)
             if isinstance(made, Rejected):
                 return refusal(404, f"{one.path} {made.reason}")
             return Answer(200, f"image/{made.format}", made.data)
-        data = picture(root, one.path, {sha256})
+        data = picture(root, path, {sha256})
         if data is None:
-            return refusal(404, f"{one.path} is not there any more as it was; {_LOOK_AGAIN}")
-        kind = next((kind for signature, kind in _TYPES.items() if data.startswith(signature)), None)
+            return refusal(404, f"{path} is not there any more as it was; {_LOOK_AGAIN}")
+        kind = next((kind for signature, kind in _TYPES.items() if signature in data[:12]), None)
         return Answer(200, kind or "application/octet-stream", data)
 
     def decisions(self) -> Answer:

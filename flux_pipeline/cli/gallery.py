@@ -49,7 +49,9 @@ def command(as_json: bool, page: Path, embed: bool, rows: str, cols: str, **scop
     history = work.history()
     chosen = {id(cell) for cell in work.cells}
     parts = [(str(part.manifest), [cell for cell in part.expansion.cells if id(cell) in chosen]) for part in work.parts]
-    made = album(parts, work.plan(history), history, simulated=work.simulate, rows=rows, columns=cols)
+    made = album(
+        parts, work.plan(history), history, work.derivations(history), simulated=work.simulate, rows=rows, columns=cols
+    )
     _make_sure(page, pages.MARK)
     folder = page.with_name(f"{page.stem}_files")
 

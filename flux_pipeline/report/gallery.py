@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from flux_pipeline.derivation import Derivation
 from flux_pipeline.errors import UsageError
 from flux_pipeline.ledger.facts import FileFact
 from flux_pipeline.ledger.history import History
@@ -26,6 +27,21 @@ class Picture:
     sha256: str
     width: int
     height: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DerivedFile:
+    """A file that is wanted of a picture besides it, made locally.
+
+    `size` is width and height as text, None where nobody knows. `sha256` is the sum of the file, empty where it is not there
+    as it should be: then `reason` says why.
+    """
+
+    path: str
+    format: str
+    size: str | None
+    sha256: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +74,7 @@ class Card:
     reason: str
     path: str
     picture: Picture | None
+    derived: tuple[DerivedFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +130,7 @@ def album(
     parts: Sequence[tuple[str, Sequence[Cell]]],
     plan: Plan,
     history: History,
+    derivations: Iterable[Derivation] = (),
     *,
     simulated: bool = False,
     rows: str = "",
@@ -125,12 +143,14 @@ def album(
     """
     planned = {one.key: one for one in plan.renders}
     facts = {one.key: _facts(one, history) for one in plan.renders}
+    derived = {one.path: _derived(one) for one in derivations}
     twice = {name for name, count in Counter(cell.id for _, cells in parts for cell in cells).items() if count > 1}
     sections: dict[tuple[str, str], list[Card]] = {}
     for manifest, cells in parts:
         for cell in cells:
             name = f"{manifest}: {cell.id}" if cell.id in twice else cell.id
-            card = _card(cell, name, manifest, planned[cell.key], facts[cell.key])
+            files = tuple(derived[one.path] for one in cell.derived if one.path in derived)
+            card = _card(cell, name, manifest, planned[cell.key], facts[cell.key], files)
             sections.setdefault((manifest, cell.entry), []).append(card)
     made = Album(
         manifests=tuple(manifest for manifest, _ in parts),
@@ -171,7 +191,25 @@ def _facts(one: PlannedRender, history: History) -> dict[str, FileFact]:
     return {path: recorded.get(path, one.source[1]) for path in there} | {one.source[0]: one.source[1]}
 
 
-def _card(cell: Cell, name: str, manifest: str, one: PlannedRender, facts: Mapping[str, FileFact]) -> Card:
+def _derived(one: Derivation) -> DerivedFile:
+    size = one.recipe.size(one.picture.width, one.picture.height) if one.picture else None
+    return DerivedFile(
+        path=one.path,
+        format=one.recipe.format,
+        size=f"{size[0]}x{size[1]}" if size else None,
+        sha256=one.sha256 if one.state == "made" else "",
+        reason=one.reason,
+    )
+
+
+def _card(
+    cell: Cell,
+    name: str,
+    manifest: str,
+    one: PlannedRender,
+    facts: Mapping[str, FileFact],
+    derived: tuple[DerivedFile, ...],
+) -> Card:
     there = cell.path not in one.missing
     where = cell.path if there else one.source[0] if one.source else ""
     fact = facts.get(where)
@@ -197,6 +235,7 @@ def _card(cell: Cell, name: str, manifest: str, one: PlannedRender, facts: Mappi
         reason="" if there else one.reason,
         path=cell.path,
         picture=Picture(path=where, sha256=fact.sha256, width=fact.width, height=fact.height) if fact else None,
+        derived=derived,
     )
 
 

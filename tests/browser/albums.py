@@ -12,8 +12,8 @@ from PIL import Image, ImageDraw
 
 from flux_pipeline.cli.project import load
 from flux_pipeline.ledger.contents import HEADER
-from flux_pipeline.ledger.facts import FileFact, Refused, Settled, Submission, to_lines
-from flux_pipeline.report.gallery import Album, Card, Picture, Section
+from flux_pipeline.ledger.facts import DerivedFact, FileFact, Refused, Settled, Submission, to_lines
+from flux_pipeline.report.gallery import Album, Card, DerivedFile, Picture, Section
 
 ENDPOINT = "https://api.wiro.ai/v1"
 WHEN = "2026-11-23T01:00:00Z"
@@ -28,8 +28,9 @@ class Fate:
     cost: Decimal | None = Decimal("0.03")
 
 
-def entry(name, prompt="A {{ color }} bottle on {{ place }}", *, params=None, **matrix):
-    return {"id": name, "prompt": prompt, "params": params or {}, "matrix": matrix}
+def entry(name, prompt="A {{ color }} bottle on {{ place }}", *, params=None, derive=None, **matrix):
+    made = {"derive": derive} if derive else {}
+    return {"id": name, "prompt": prompt, "params": params or {}, "matrix": matrix, **made}
 
 
 def project(folder, *entries, fate=lambda cell, at: Fate(), name="m", output="outputs/{{ entry }}/{{ key }}.{{ ext }}"):
@@ -55,6 +56,7 @@ def story(folder, cell, at, fate):
         case "saved" | "broken":
             fact = draw(folder / cell.path, at, broken=fate.state == "broken", label=cell.entry)
             known |= {"tasks": (str(2000 + at),), "settled": settled, "files": {cell.path: fact}}
+            known["derived"] = {one.path: derive(folder, one, fact) for one in cell.derived}
         case "paid":
             known |= {"tasks": (str(2000 + at),), "settled": settled}
         case "failed":
@@ -65,6 +67,21 @@ def story(folder, cell, at, fate):
         case "running":
             known["tasks"] = (str(2000 + at),)
     yield to_lines(Submission(**known))
+
+
+def derive(folder, one, master):
+    """Put a file where one is to be derived, and return the fact of it; nobody decodes it."""
+    data = one.recipe.digest().encode()
+    (folder / one.path).write_bytes(data)
+    size = one.recipe.size(master.width, master.height)
+    return DerivedFact(
+        master=master.sha256,
+        recipe=one.recipe.digest(),
+        sha256=hashlib.sha256(data).hexdigest(),
+        bytes=len(data),
+        width=size[0],
+        height=size[1],
+    )
 
 
 def draw(path, at, *, broken=False, label=""):
@@ -122,6 +139,10 @@ def card(at, text, *, entry, axes, picture=None):
         reason="" if picture else text,
         path=text,
         picture=picture,
+        derived=(
+            DerivedFile(path=text, format=text, size=text, sha256="", reason=text),
+            *([DerivedFile(path=picture.path, format=text, size=text, sha256="b", reason="")] if picture else []),
+        ),
     )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
+from browser.albums import entry, project
+from browser.conftest import call
 
 pytestmark = pytest.mark.alone
 
@@ -293,6 +295,28 @@ def test_a_phone_of_360_pixels_shows_it_without_scrolling_sideways(gallery, scre
     page.locator(".js").wait_for()
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     assert page.evaluate("[...document.querySelectorAll('dialog[open]')].every((one) => one.scrollWidth <= 360)")
+
+
+def test_what_is_derived_is_beside_its_picture_and_what_is_missing_is_said(tmp_path, monkeypatch, screen):
+    monkeypatch.chdir(tmp_path)
+    derive = [{"format": "webp"}, {"format": "jpeg", "width": 120, "suffix": "@half"}]
+    manifest = project(tmp_path, entry("bottle", derive=derive, color=["red"], place=["oak"], size=["240x240"]))
+    (half,) = tmp_path.glob("outputs/bottle/*@half.jpg")
+    assert call(tmp_path, monkeypatch, "gallery", manifest) in (0, None)
+    page = screen(tmp_path / "gallery.html")
+    links = page.locator("#card-0 .derived a")
+    assert links.all_inner_texts() == [".webp", "@half.jpg"]
+    for href in links.evaluate_all("(all) => all.map((a) => decodeURIComponent(a.getAttribute('href')))"):
+        assert (tmp_path / href).exists()
+    page.locator("#card-0 .open").click()
+    said = page.locator(".large .fact", has_text="Derived").locator(".text")
+    assert re.fullmatch(r".*webp \(webp, 240x240\)\s+.*@half\.jpg \(jpeg, 120x120\)\s*", said.inner_text(), re.DOTALL)
+    assert said.locator("a").count() == 2
+    half.unlink()
+    assert call(tmp_path, monkeypatch, "gallery", manifest) in (0, None)
+    page = screen(tmp_path / "gallery.html", "#open=bottle/color=red,place=oak,size=240x240")
+    assert "@half.jpg: it was derived and is not there any more" in page.locator(".large").inner_text()
+    assert page.locator("#card-0 .derived a").count() == 1
 
 
 def test_without_javascript_there_is_a_grid_of_links_to_the_files(gallery, screen):

@@ -97,6 +97,23 @@ def start(made):
         process.communicate()
 
 
+def test_what_is_derived_can_be_looked_at_and_nothing_else_below_the_outputs(made, start):
+    workshop, call = made
+    workshop.write(entry(derive=[{"format": "webp"}, {"format": "avif", "width": 32}]))
+    assert call("run", "--no-progress").code == 0
+    (workshop.folder / "outputs/hero/other.webp").write_bytes(b"RIFF")
+    review = start()
+    cards, _ = review.page()
+    kinds = {}
+    for one in cards[ONE]["derived"]:
+        status, data, headers = review.ask(place=one["file"])
+        assert (status, data) == (200, (workshop.folder / one["path"]).read_bytes())
+        kinds[one["format"]] = headers["Content-Type"]
+    assert kinds == {"webp": "image/webp", "avif": "image/avif"}
+    (workshop.folder / cards[ONE]["derived"][0]["path"]).write_bytes(b"RIFF and another file")
+    assert review.ask(place=cards[ONE]["derived"][0]["file"])[0] == 404
+
+
 def decided(workshop):
     return {line["cell"]: line["x-review"] for line in workshop.lines() if "x-review" in line}
 

@@ -105,6 +105,16 @@ def data(album: Album, link: Callable[[str], str]) -> dict[str, Any]:
             "reason": card.reason,
             "path": card.path,
             "file": link(card.picture.path) if card.picture else None,
+            "derived": [
+                {
+                    "path": one.path,
+                    "format": one.format,
+                    "size": one.size,
+                    "file": link(one.path) if one.sha256 else None,
+                    "reason": one.reason,
+                }
+                for one in card.derived
+            ],
         }
         for card in album.cards
     ]
@@ -222,11 +232,20 @@ def _card(
         mark,
         element("p", *(values or [element("span", card.id)]), class_="values"),
         element("p", card.prompt, class_="prompt"),
+        *_beside(card, link),
         class_="card",
         id=anchor,
         data_state=card.state,
     )
     return Html(f"{html}\n")
+
+
+def _beside(card: Card, link: Callable[[str], str]) -> Iterator[Html]:
+    """Yield links to what is derived of a picture, each by that part of its name in which it differs."""
+    if made := [one for one in card.derived if one.sha256]:
+        stem = PurePath(card.path).stem
+        links = [element("a", PurePath(one.path).name.removeprefix(stem), href=link(one.path)) for one in made]
+        yield element("p", element("span", "Derived: ", class_="unseen"), *links, class_="derived")
 
 
 def _face(card: Card, thumbnail: Thumbnail | NoThumbnail | None) -> Iterator[str]:

@@ -54,7 +54,7 @@ const IN_SIZE = new Set(["seed", "width", "height"]); // Seed and Size say it
 // What is worth comparing: what is known, parameter by parameter, without the numbers that are different anyway.
 function compared(data) {
   const told = new Map(known(data));
-  for (const name of ["Id", "Key", "Path", "Task", "Parameters"]) told.delete(name);
+  for (const name of ["Id", "Key", "Path", "Task", "Parameters", "Derived"]) told.delete(name);
   for (const [name, value] of Object.entries(data.parameters)) if (!IN_SIZE.has(name)) told.set(name, value);
   return told;
 }

@@ -53,6 +53,15 @@ async function copied(text) {
   }
 }
 
+// What there is to say of a file that is derived of the picture.
+function derivedWords({ path, format, size, reason }) {
+  return `${path}${reason ? `: ${reason}` : size ? ` (${format}, ${size})` : ""}`;
+}
+
+function derivedLinks(data) {
+  return data.derived.map((one) => make("span", {}, one.file ? make("a", { href: one.file }, derivedWords(one)) : derivedWords(one), "\n"));
+}
+
 const TOLD = new Set(["prompt", "seed", "size"]); // axes that have a line of their own
 
 // What is known of a picture, as [name, text]; a text that is missing is not known.
@@ -70,6 +79,7 @@ function known(data) {
     ["Model", data.model],
     ["Task", data.task],
     ["Path", data.path],
+    ["Derived", data.derived.map(derivedWords).join("\n")],
     ["Id", data.id],
     ["Key", data.key],
     ["Manifest", data.manifest],
@@ -98,7 +108,8 @@ function showLarge() {
     stage.replaceChildren(data.file ? imageOf(item) : item.link.querySelector(".blank").cloneNode(true));
     stage.classList.toggle("bare", !data.file);
     facts.replaceChildren(...known(data).map(([name, text]) => make(
-      "div", { class: "fact" }, make("dt", {}, name), make("dd", {}, make("span", { class: "text" }, text), copyButton(name, text)),
+      "div", { class: "fact" }, make("dt", {}, name), make("dd", {},
+        make("span", { class: "text" }, ...(name === "Derived" ? derivedLinks(data) : [text])), copyButton(name, text)),
     )));
   }
   for (const tell of alongside) tell(item);
