@@ -9,6 +9,8 @@ from decimal import Decimal
 from flux_pipeline.ledger.decisions import Decision, latest
 from flux_pipeline.ledger.facts import Submission
 
+_NOTHING = 4  # the first of the stages in which no picture is there or can still come
+
 
 @dataclass(frozen=True, slots=True)
 class History:
@@ -21,8 +23,11 @@ class History:
         return self.by_key.get(key, ())
 
     def best(self, key: str) -> Submission | None:
-        """Return the most advanced submission of a render; among equals the one that was intended first."""
-        return min(self.of(key), key=_advance, default=None)
+        """Return the most advanced submission of a render: of several pictures the first, of several failures the last."""
+        group = self.of(key)
+        if alive := [one for one in group if _stage(one) < _NOTHING]:
+            return min(alive, key=lambda one: (_stage(one), one.intended_at or "", one.id))
+        return max(group, key=_recent, default=None)
 
     def decision(self, key: str) -> Decision | None:
         """Return what was decided last on a picture of a render."""
@@ -46,8 +51,8 @@ class History:
 
     def watermark(self) -> int:
         """Return the highest task id that the lockfile has seen, 0 without any."""
-        tasks = (int(task) for one in self.submissions.values() for task in one.tasks if task.isdecimal())
-        marks = (int(mark) for one in self.submissions.values() if (mark := one.watermark or "").isdecimal())
+        tasks = (_number(task) for one in self.submissions.values() for task in one.tasks)
+        marks = (_number(one.watermark or "") for one in self.submissions.values())
         return max((*tasks, *marks), default=0)
 
 
@@ -63,6 +68,15 @@ def fold(lines: Iterable[Submission]) -> History:
     return History(submissions, {key: tuple(group) for key, group in by_key.items()})
 
 
-def _advance(one: Submission) -> tuple[int, str, str]:
+def _stage(one: Submission) -> int:
     stages = (bool(one.files), one.finished, one.running, one.unclear, one.settled is not None, one.refused is not None)
-    return (next((rank for rank, reached in enumerate(stages) if reached), len(stages)), one.intended_at or "", one.id)
+    return next((rank for rank, reached in enumerate(stages) if reached), len(stages))
+
+
+def _recent(one: Submission) -> tuple[str, int, int, str]:
+    """Sort by time; within a second, what came further and has the higher task is the later one."""
+    return one.intended_at or "", -_stage(one), max(map(_number, one.tasks), default=0), one.id
+
+
+def _number(task: str) -> int:
+    return int(task) if task.isdecimal() else 0

@@ -69,6 +69,18 @@ def test_among_equals_the_one_that_was_intended_first_is_best():
         assert fold(order).best(KEY) == group[1]
 
 
+def test_of_several_failures_the_last_one_tells_why():
+    said = [("2026-11-23T01", "5", "busy"), ("2026-11-23T02", "10", "moderated"), ("2026-11-23T02", "9", "lost")]
+    group = [
+        submission(number, key=KEY, intended_at=at, tasks=(task,), settled=Settled(state="failed", reason=why))
+        for number, (at, task, why) in enumerate(said)
+    ]
+    refused = submission(7, key=KEY, intended_at="2026-11-23T03", refused=Refused(code="0", message="too wide"))
+    for order in permutations(group):
+        assert fold(order).best(KEY).settled.reason == "moderated"
+        assert fold([*order, refused]).best(KEY) == refused
+
+
 def test_a_render_that_nobody_submitted_has_no_best_and_no_submissions():
     assert (fold(()).best(KEY), fold(()).of(KEY), fold(()).watermark()) == (None, (), 0)
 
