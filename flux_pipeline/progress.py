@@ -13,6 +13,8 @@ _EVERY_SECONDS = 10.0
 _EVERY_SHARE = 0.05
 _EVERY_FEW_SECONDS = 5.0
 _REDRAW = 0.1
+_WIDE = 100  # columns; where there are fewer, the bar, the time and the rate go, and the counts stay
+_NARROW = "{n_fmt}/{total_fmt}{postfix}"
 
 
 class Glance(Protocol):
@@ -77,7 +79,12 @@ class Bar:
         if now - self._drawn < _REDRAW and ended < glance.renders:
             return
         self._drawn = now
-        bar.set_postfix_str(f"{_tally(glance)} {glance.note[:60]}".rstrip(), refresh=False)
+        columns = bar.format_dict["ncols"] or _WIDE
+        tally = f"{_tally(glance)} {glance.note[:60]}".rstrip()
+        bar.bar_format = None if columns >= _WIDE else _NARROW
+        bar.set_postfix_str(
+            tally if columns >= _WIDE else tally[: columns - 2 * len(str(glance.renders)) - 3], refresh=False
+        )
         bar.update(ended - bar.n)
         bar.refresh()
 
@@ -160,7 +167,7 @@ def watch(stream: TextIO, *, wanted: bool, tell: Tell | None = None) -> Bar | Li
 
 
 def _line(glance: Glance) -> str:
-    return f"{glance.saved + glance.failed + glance.doubtful}/{glance.renders} pictures, {_tally(glance)}"
+    return f"{glance.saved + glance.failed + glance.doubtful}/{glance.renders} done, {_tally(glance)}"
 
 
 def _figures(glance: Glance) -> dict[str, object]:
