@@ -9,14 +9,13 @@ import importlib
 import io
 import json
 import os
-import signal
 import sys
 from collections.abc import Sequence
 
 import click
 
 from flux_pipeline import __version__
-from flux_pipeline.cli import voice
+from flux_pipeline.cli import signals, voice
 from flux_pipeline.errors import FluxError
 
 _COMMANDS = (
@@ -27,7 +26,6 @@ _COMMANDS = (
 )
 PROGRAM = "flux-pipeline"
 COMPLETE = "_FLUX_PIPELINE_COMPLETE"  # the environment variable by which a shell asks for completions
-_INTERRUPTED = 130
 _STOPPED = (129, 130, 143)
 _BROKEN_PIPE = 141
 _INTERNAL = 6
@@ -62,14 +60,13 @@ def cli() -> None: ...
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with the code that `design` promises for what happened."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signals.listen()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that lacks a character must not end a command
     code = _run(arguments)
-    if code in _STOPPED:  # one more signal must not change how an orderly end looks
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN)
+    if code in _STOPPED:
+        signals.deaden()
     sys.exit(code)
 
 
@@ -95,8 +92,8 @@ def _run(arguments: Sequence[str] | None) -> int:
             return _say(error.format_message(), error.exit_code)
         error.show()
         return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        return _say("interrupted; run the same command again: it resumes", _INTERRUPTED)
+    except (KeyboardInterrupt, click.Abort) as stop:
+        return _say("interrupted; run the same command again: it resumes", signals.Stopped.code(stop))
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else the flush at exit complains
         return _BROKEN_PIPE

@@ -17,7 +17,7 @@ from flux_pipeline.files.image import Expect, Picture, Rejected
 from flux_pipeline.files.save import Files
 from flux_pipeline.ledger.facts import DerivedFact, Submission
 from flux_pipeline.ledger.shelf import Shelf
-from flux_pipeline.run.outcome import End, Outcome
+from flux_pipeline.run.outcome import SIGNALS, End, Outcome
 
 _log = logging.getLogger(__name__)
 _AT_ONCE = 3  # one more than there are children, so that none of them waits for a disk
@@ -71,7 +71,7 @@ class Darkroom:
             exit_code=outcome.exit_code or int(bool(failures)),
         )
         if self._signal:
-            return replace(outcome, exit_code=self._signal, stopped="a signal")
+            return replace(outcome, exit_code=self._signal, stopped=SIGNALS.get(self._signal, "a signal"))
         if self._error is not None:
             return replace(outcome, exit_code=self._error.exit_code, stopped=str(self._error))
         return outcome

@@ -19,21 +19,38 @@ if TYPE_CHECKING:
     from flux_pipeline.run.outcome import Outcome
 
 _SUMMARY = "GITHUB_STEP_SUMMARY"
+_JUNIT = b"<testsuite"
+_HEAD = 500  # bytes, in which a JUnit file says what it is
+_UNENDED = 6
+_OURS = (".yaml", ".yml", ".lock")
+
+
+def begin_junit(file: Path) -> None:
+    """Write that the run has not ended, so that whatever ends it, an earlier report never passes for its own.
+
+    Raises:
+        UsageError: the file cannot be written, or is none that a run has written.
+    """
+    from flux_pipeline.report import junit
+
+    if not file.parent.is_dir():
+        raise UsageError(f"--junit {file}: there is no folder {file.parent}; make it, or name another place")
+    if file.suffix in _OURS:
+        raise UsageError(f"--junit {file}: manifests and lockfiles are called so; name another file")
+    if file.is_dir():
+        raise UsageError(f"--junit {file} is a folder; name a file, such as {file / 'junit.xml'}")
+    try:
+        _make_sure(file)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"--junit {file}: {_why(error)}; name another file") from error
+    _put(file, junit.xml((), seconds=0.0, exit_code=_UNENDED, stopped="the run has not ended, or was killed"))
 
 
 class Reports:
-    """The reports that were asked for; each is written once, however the run ends."""
+    """The reports that were asked for; each is written however the run ends."""
 
     def __init__(self, title: str, junit: Path | None) -> None:
-        """Take what the run is called, and where the JUnit file goes, if there is to be one.
-
-        Raises:
-            UsageError: there is no folder for it.
-        """
-        if junit is not None and not junit.parent.is_dir():
-            raise UsageError(f"--junit {junit}: there is no folder {junit.parent}; make it, or name another place")
-        if junit is not None and junit.is_dir():
-            raise UsageError(f"--junit {junit} is a folder; name a file, such as {junit / 'junit.xml'}")
+        """Take what the run is called, and the JUnit file that was begun, if there is to be one."""
         self._title = title
         self._junit = junit
         self._summary = os.environ.get(_SUMMARY, "")
@@ -62,10 +79,24 @@ class Reports:
             _append(self._summary, lambda room: summary.broken(self._title, reason, most=room))
 
 
+def _make_sure(file: Path) -> None:
+    """Refuse to replace anything but an empty file or a JUnit file: ValueError, OSError."""
+    try:
+        if not stat.S_ISREG(file.lstat().st_mode):
+            raise ValueError("it is no file")
+        with file.open("rb") as stream:
+            head = stream.read(_HEAD)
+    except FileNotFoundError:
+        return
+    if head and not (head.startswith(b"<") and _JUNIT in head):
+        raise ValueError("it is no JUnit file, and was left as it is")
+
+
 def _put(file: Path, data: bytes) -> None:
     """Give a file its new contents, all of them or none."""
     part = file.with_name(f".{file.name}.{os.getpid()}.part")
     try:
+        _make_sure(file)  # again: the run itself may have made it meanwhile
         with part.open("wb") as stream:
             stream.write(voice.masked(data.decode()).encode())
             stream.flush()

@@ -9,11 +9,21 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flux_pipeline.cli import options, voice
+from flux_pipeline.cli.signals import Stopped
 from flux_pipeline.errors import FluxError
 
 if TYPE_CHECKING:
     from flux_pipeline.cli.project import Project
     from flux_pipeline.run.jobs import Policy
+
+
+def _begin_junit(ctx: click.Context, _param: click.Parameter, file: Path | None) -> Path | None:
+    """Begin the report before the other flags are looked at: their mistakes end the run too."""
+    if file is not None and not ctx.resilient_parsing:
+        from flux_pipeline.cli.reports import begin_junit
+
+        begin_junit(file)
+    return file
 
 
 @click.command()
@@ -40,7 +50,13 @@ if TYPE_CHECKING:
 @options.flag("--resubmit-doubtful", is_flag=True, help="Submit what stays unclear again; it may be paid for twice.")
 @options.flag("--rerender-expired", is_flag=True, help="Pay again for pictures that the service no longer has.")
 @options.flag("--plan", "frozen", type=options.PATH, help="Carry out exactly this frozen plan, or refuse.")
-@options.flag("--junit", type=options.PATH, help="Write this file: the run as JUnit XML, however it ends.")
+@options.flag(
+    "--junit",
+    type=options.PATH,
+    is_eager=True,
+    callback=_begin_junit,
+    help="Write this file: the run as JUnit XML, however it ends.",
+)
 @options.flag("--no-progress", is_flag=True, help="Show no progress.")
 @options.log_format
 @click.option("-v", "--verbose", count=True, help="Say more.")
@@ -52,9 +68,7 @@ def command(
 
     Nothing that was paid for is paid for again: a run follows the tasks that the lockfile names before it submits.
     """
-    from flux_pipeline.cli import ending, project, session
     from flux_pipeline.cli.reports import Reports
-    from flux_pipeline.report import documents
 
     if given["submit_only"] and given["collect_only"]:
         raise click.UsageError("--submit-only and --collect-only exclude each other")
@@ -62,14 +76,17 @@ def command(
     voice.log(verbose)
     reports = Reports(" ".join(map(str, given["manifests"])), junit)
     try:
+        from flux_pipeline.cli import ending, project, session
+        from flux_pipeline.report import documents
+
         work = project.load(**{name: given.pop(name) for name in scope})
         show = session.Show(progress=not (no_progress or quiet), quiet=quiet)
         ended = session.carry_out(work, policy(work, given), show, frozen)
     except FluxError as error:
         reports.broke(str(error), error.exit_code)
         raise
-    except KeyboardInterrupt:
-        reports.broke("interrupted", 130)
+    except KeyboardInterrupt as stop:
+        reports.broke("interrupted: run it again to resume", Stopped.code(stop))
         raise
     outcome = ended.outcome
     table = ending.table(work, ended)

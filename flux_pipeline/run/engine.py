@@ -32,7 +32,7 @@ from flux_pipeline.run.events import (
 from flux_pipeline.run.evidence import Identify
 from flux_pipeline.run.following import Following
 from flux_pipeline.run.jobs import Board, Job, Policy
-from flux_pipeline.run.outcome import Outcome, Snapshot, Spending, report, snapshot
+from flux_pipeline.run.outcome import SIGNALS, Outcome, Snapshot, Spending, report, snapshot
 from flux_pipeline.run.pace import Pace
 from flux_pipeline.run.polling import Polls
 from flux_pipeline.run.reconcile import Reconcile
@@ -214,7 +214,7 @@ class Engine:
                 board.writing -= unwritten
                 board.halt(code, reason, hard=True, rank=5)
             case Interrupted(exit_code=code):
-                board.halt(code, "a signal", hard=True, rank=4)
+                board.halt(code, SIGNALS.get(code, "a signal"), hard=True, rank=4)
             case _:
                 assert_never(event)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
@@ -10,6 +11,7 @@ from flux_pipeline.run.jobs import Board, Job, Session
 from flux_pipeline.run.stages import Stage
 
 State = Literal["saved", "failed", "doubtful", "pending"]
+SIGNALS: Mapping[int, str] = {129: "SIGHUP", 130: "SIGINT", 143: "SIGTERM"}  # by the exit code that each leads to
 _STATES: dict[Stage, State] = {Stage.SAVED: "saved", Stage.FAILED: "failed", Stage.DOUBTFUL: "doubtful"}
 
 

@@ -1,0 +1,39 @@
+"""Signals from the first moment on: each becomes an interruption, until somebody knows better how to end."""
+
+from __future__ import annotations
+
+import signal
+from types import FrameType
+
+_OTHERS = (signal.SIGTERM, signal.SIGHUP)
+
+
+class Stopped(KeyboardInterrupt):
+    """SIGTERM or SIGHUP: ends the program as Ctrl-C does, with an exit code of its own."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.number = number
+
+    @staticmethod
+    def code(stop: BaseException) -> int:
+        """Return the exit code of an interruption: 128 and the signal's number."""
+        return 128 + (stop.number if isinstance(stop, Stopped) else signal.SIGINT)
+
+
+def listen() -> None:
+    """Turn signals into interruptions; one that is ignored, as under nohup, stays so."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in _OTHERS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _stop)
+
+
+def deaden() -> None:
+    """Let no further signal change how an orderly end looks."""
+    for number in (signal.SIGINT, *_OTHERS):
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _stop(number: int, _frame: FrameType | None) -> None:
+    raise Stopped(number)
