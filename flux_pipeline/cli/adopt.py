@@ -44,7 +44,7 @@ def command(as_json: bool, grace: float | None, select: tuple[str, ...], **scope
     After a lost lockfile this makes sure that nothing is paid for twice: `run` then fetches what is there already.
     """
     from flux_pipeline.cli import project, reclaim, service
-    from flux_pipeline.report.text import plain
+    from flux_pipeline.report.controls import plain
 
     work = project.load(**scope)
     credentials = service.credentials_of(work)

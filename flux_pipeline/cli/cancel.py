@@ -36,7 +36,7 @@ def command(as_json: bool, grace: float | None, select: tuple[str, ...], **scope
     Unclear submissions are looked for on the server first. What has finished meanwhile is kept: `run` fetches it.
     """
     from flux_pipeline.cli import project, reclaim, service
-    from flux_pipeline.report.text import plain
+    from flux_pipeline.report.controls import plain
 
     work = project.load(**scope)
     credentials = service.credentials_of(work)

@@ -13,7 +13,7 @@ from flux_pipeline.cli.project import Project
 from flux_pipeline.cli.service import credentials_of, opened, refusal
 from flux_pipeline.errors import FluxError, UsageError
 from flux_pipeline.manifest.drift import Difference, compare
-from flux_pipeline.report.text import plain
+from flux_pipeline.report.controls import plain
 from flux_pipeline.wiro.model_document import document
 from flux_pipeline.wiro.offer import NotOffered, Offer
 from flux_pipeline.wiro.outcomes import Unread

@@ -35,10 +35,12 @@ def tell(work: Project, ended: Ended, shown: Table, *, quiet: bool) -> None:
             voice.say(line)
         if more:
             voice.say(f"… and {more} more entries: `flux-pipeline status` names them all")
-    for line in text.ran(outcome, terminal.paint):
+    columns = terminal.columns(sys.stderr)
+    for line in text.ran(outcome, _reserved(ended), columns, terminal.paint):
         voice.say(line)
     if not quiet and (said := _where(work, ended)):
-        voice.say(said)
+        for line in text.fitted(said, columns):
+            voice.say(line)
 
 
 def _tell_programs(work: Project, ended: Ended) -> None:
@@ -50,7 +52,17 @@ def _tell_programs(work: Project, ended: Ended) -> None:
     document = documents.ran(outcome, work.origin, len(work.cells))
     del document["failures"]
     document |= {"stopped": outcome.stopped} if outcome.stopped else {}
-    voice.say(text.done(outcome), level="error" if outcome.exit_code else "info", event="end", **document)
+    document["counts"] |= {"running": standing.running(outcome)}
+    document["cost_usd"] |= {"reserved": documents.dollars(ended.history.reserved() - ended.history.spent())}
+    voice.say(
+        text.done(outcome, _reserved(ended)), level="error" if outcome.exit_code else "info", event="end", **document
+    )
+
+
+def _reserved(ended: Ended) -> str:
+    """Return what tasks under way may still cost, in words; empty where nothing is."""
+    history = ended.history
+    return text.reserved(history) if history.reserved() != history.spent() or history.unpriced(settled=False) else ""
 
 
 def _where(work: Project, ended: Ended) -> str:

@@ -16,7 +16,7 @@ from flux_pipeline.files.checker import Checker
 from flux_pipeline.files.derive import Order
 from flux_pipeline.files.image import Rejected
 from flux_pipeline.plan import PlannedRender
-from flux_pipeline.report.text import plain
+from flux_pipeline.report.controls import plain
 from flux_pipeline.report.widths import clamp
 
 if TYPE_CHECKING:

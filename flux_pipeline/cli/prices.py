@@ -11,7 +11,8 @@ from flux_pipeline.cli import voice
 from flux_pipeline.cli.service import Access, conduct
 from flux_pipeline.plan import Plan, PlannedRender, Step
 from flux_pipeline.price import estimate
-from flux_pipeline.report.text import money, plain
+from flux_pipeline.report.controls import plain
+from flux_pipeline.report.text import money
 from flux_pipeline.run.jobs import Policy
 from flux_pipeline.wiro.client import Wiro
 from flux_pipeline.wiro.http import Http

@@ -211,7 +211,7 @@ def _text(
     dry_run: bool,
     prune: bool,
 ) -> Iterator[str]:
-    from flux_pipeline.report.text import plain
+    from flux_pipeline.report.controls import plain
 
     for one in done:
         if one.state != "kept":

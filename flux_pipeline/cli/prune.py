@@ -89,7 +89,7 @@ def _unpriced(pruning: Pruning) -> int:
 
 
 def _text(pruning: Pruning, *, dry_run: bool) -> Iterator[str]:
-    from flux_pipeline.report.text import plain
+    from flux_pipeline.report.controls import plain
 
     for one in pruning.records:
         yield plain(f"record  {one.cell or one.key}{'  task ' + one.task if one.task else ''}")

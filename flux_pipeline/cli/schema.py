@@ -65,7 +65,7 @@ def pull(model: str, output: Path | None, force: bool, simulate: bool, lockfile:
     from flux_pipeline.cli.project import print_document
     from flux_pipeline.errors import UsageError
     from flux_pipeline.manifest.schema import ModelSchema, Schemas
-    from flux_pipeline.report.text import plain
+    from flux_pipeline.report.controls import plain
     from flux_pipeline.wiro.model_document import document
 
     if not Schemas.is_model_name(model):
@@ -101,7 +101,7 @@ def _offer(model: str, *, simulate: bool) -> Offer:
     from flux_pipeline.cli.prices import ask
     from flux_pipeline.cli.service import opened, refusal
     from flux_pipeline.errors import UsageError
-    from flux_pipeline.report.text import plain
+    from flux_pipeline.report.controls import plain
     from flux_pipeline.wiro.auth import Credentials
     from flux_pipeline.wiro.client import endpoint
     from flux_pipeline.wiro.offer import NotOffered

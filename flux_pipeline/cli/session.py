@@ -80,7 +80,8 @@ def carry_out(project: Project, policy: Policy, show: Show, frozen: Path | None)
         with opened(endpoint, credentials) as access:
             plan = prices.limited(plan, policy, access)
             if not show.quiet:
-                voice.say(text.summed(plan), event="plan", counts=plan.counts())
+                unsent = "" if policy.submit else "; nothing is submitted, as --collect-only says"
+                voice.say(text.summed(plan) + unsent, event="plan", counts=plan.counts())
                 if derivations:
                     voice.say(text.saved(project.saving(derivations)), event="plan")
             engine = Engine(plan, shelf.history, policy, _given(project, access.credentials), moment())

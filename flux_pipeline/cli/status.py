@@ -43,6 +43,7 @@ def command(as_json: bool, by: By | None, form: str, show: bool, **scope: Any) -
 def _states(work: Project, form: str) -> None:
     from flux_pipeline.cli.project import print_document
     from flux_pipeline.report import documents, standing, text
+    from flux_pipeline.report.controls import plain
     from flux_pipeline.report.table import as_csv
     from flux_pipeline.review.standing import document, told
 
@@ -59,7 +60,7 @@ def _states(work: Project, form: str) -> None:
     for line in text.status(plan, history, terminal.columns(sys.stdout), terminal.paint):
         click.echo(line, color=voice.color())
     for line in told(work.standings(history)):
-        click.echo(text.plain(line))
+        click.echo(plain(line))
 
 
 def _costs(work: Project, by: By, form: str) -> None:

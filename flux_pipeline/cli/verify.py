@@ -45,7 +45,7 @@ def command(as_json: bool, **scope: Any) -> int:
     """
     from flux_pipeline.cli import project
     from flux_pipeline.files.checker import Checker
-    from flux_pipeline.report.text import plain
+    from flux_pipeline.report.controls import plain
 
     work = project.load(**scope)
     history = work.history()

@@ -10,7 +10,7 @@ from decimal import Decimal
 from flux_pipeline.ledger.facts import Submission
 from flux_pipeline.ledger.history import History
 from flux_pipeline.manifest.cells import Cell
-from flux_pipeline.report.standing import state_at_end
+from flux_pipeline.report.state import state_at_end
 from flux_pipeline.run.outcome import Outcome
 
 

@@ -10,9 +10,10 @@ from typing import Any, Literal
 
 from flux_pipeline.ledger.facts import MODEL, Submission
 from flux_pipeline.ledger.history import History
+from flux_pipeline.report.controls import plain
 from flux_pipeline.report.standing import UNNAMED
 from flux_pipeline.report.table import Table, as_csv
-from flux_pipeline.report.text import known, plain
+from flux_pipeline.report.text import known
 
 By = Literal["entry", "day", "model"]
 UNKNOWN = "unknown"

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from flux_pipeline.audit import Finding, Kind, cost_of, unpriced
+from flux_pipeline.report.controls import plain
 from flux_pipeline.report.documents import dollars, total
-from flux_pipeline.report.text import known, money, plain
+from flux_pipeline.report.text import known, money
 
 
 def document(findings: Sequence[Finding], *, complete: bool) -> dict[str, Any]:

@@ -9,8 +9,9 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 from flux_pipeline.report.cases import Case
 
 _NAME = "flux-pipeline"
-# XML 1.0 has no way to write these, not even as a reference.
-_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# XML 1.0 has no way to write these, not even as a reference; and those that turn the direction of text.
+_NOT_XML = "[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+_UNWANTED = re.compile(f"{_NOT_XML}|[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _VERDICTS: Mapping[str, tuple[str, str]] = {  # the element, and the attribute of a suite that counts it
     "failed": ("failure", "failures"),
     "doubtful": ("error", "errors"),
@@ -75,4 +76,4 @@ def _count(element: Element, cases: list[Element]) -> None:
 
 
 def _text(text: str) -> str:
-    return _NOT_XML.sub("", text)
+    return _UNWANTED.sub("", text)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from flux_pipeline.manifest.cells import Cell
-from flux_pipeline.report.text import plain
+from flux_pipeline.report.controls import plain
 
 
 def document(cells: Iterable[Cell]) -> dict[str, Any]:

@@ -10,10 +10,11 @@ from decimal import Decimal
 from flux_pipeline.ledger.history import History
 from flux_pipeline.manifest.cells import Cell
 from flux_pipeline.plan import Plan
-from flux_pipeline.report.state import state_of
+from flux_pipeline.report.controls import plain
+from flux_pipeline.report.state import state_at_end, state_of
 from flux_pipeline.report.table import Table
-from flux_pipeline.report.text import known, plain
-from flux_pipeline.run.outcome import End, Outcome
+from flux_pipeline.report.text import known
+from flux_pipeline.run.outcome import Outcome
 
 UNNAMED = "(not in the manifest)"
 UNSELECTED = "(not selected)"
@@ -46,9 +47,9 @@ def states_of_run(outcome: Outcome) -> dict[str, str]:
     return {end.key: state_at_end(end) for end in outcome.ends}
 
 
-def state_at_end(end: End) -> str:
-    """Return the state of an end; a task that was left to itself is `running`."""
-    return "running" if end.state == "pending" and end.task is not None else end.state
+def running(outcome: Outcome) -> int:
+    """Return how many renders have a task that was left to itself."""
+    return [*map(state_at_end, outcome.ends)].count("running")
 
 
 def table(cells: Sequence[Cell], states: Mapping[str, str], history: History, named: Collection[str]) -> Table:

@@ -1,8 +1,9 @@
-"""The word for where a render stands, from its planned step."""
+"""The word for where a render stands, from its planned step or from the end of a run."""
 
 from __future__ import annotations
 
 from flux_pipeline.plan import PlannedRender, Step
+from flux_pipeline.run.outcome import End
 
 STATES = ("saved", "paid", "running", "doubtful", "failed", "cancelled", "pending")
 _BY_STEP = {
@@ -22,3 +23,8 @@ def state_of(one: PlannedRender) -> str:
     if ended is not None and ended.settled is not None:
         return ended.settled.state
     return "failed" if ended is not None and ended.refused is not None else "pending"
+
+
+def state_at_end(end: End) -> str:
+    """Return the state of an end; a task that was left to itself is `running`."""
+    return "running" if end.state == "pending" and end.task is not None else end.state

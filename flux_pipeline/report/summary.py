@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from flux_pipeline.report.cases import Case
+from flux_pipeline.report.controls import CONTROLS
 from flux_pipeline.report.table import Table
 from flux_pipeline.report.text import known
 from flux_pipeline.run.outcome import Outcome
@@ -13,7 +14,7 @@ from flux_pipeline.run.outcome import Outcome
 MOST_BYTES = 900_000  # GitHub refuses a summary of more than 1 MiB, all of it
 _RESERVE = 200  # for the line that says how much was left out
 _MOST_REASON = 1000
-_BLANK = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_BLANK = re.compile(rf"(?:\s|{CONTROLS.pattern})+")
 # Whatever Markdown, HTML or GitHub gives a meaning: as a reference, a character stands for nothing but itself.
 _ACTIVE = re.compile(r"[!#$&'()*+\-/:<=>@\[\\\]^_`{|}~\"]|(?<=[wW]{3})\.")
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from flux_pipeline.report.controls import plain
 from flux_pipeline.report.widths import clamp, padded, width
 
 Paint = Callable[[str, str], str]  # a role such as `failed` or `dim`, and the text; returns the text to print
@@ -15,7 +15,6 @@ Paint = Callable[[str, str], str]  # a role such as `failed` or `dim`, and the t
 _LEAST_NAME = 8
 _GAP = 2
 _ACTIVE_IN_A_SHEET = ("=", "+", "-", "@")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 
 def unpainted(_role: str, text: str) -> str:
@@ -86,5 +85,5 @@ def as_csv(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _harmless(cell: str) -> str:
-    cell = _CONTROL.sub(" ", cell)
+    cell = plain(cell)
     return f"'{cell}" if cell.lstrip().startswith(_ACTIVE_IN_A_SHEET) else cell

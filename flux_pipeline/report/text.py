@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from functools import lru_cache
@@ -12,14 +12,14 @@ from flux_pipeline.derivation import Saving
 from flux_pipeline.ledger.history import History
 from flux_pipeline.manifest.cells import Cell
 from flux_pipeline.plan import Plan, Step
-from flux_pipeline.report.state import state_of
+from flux_pipeline.report.controls import plain
+from flux_pipeline.report.state import state_at_end, state_of
 from flux_pipeline.report.table import Paint, unpainted
 from flux_pipeline.report.widths import clamp, width, wrapped
-from flux_pipeline.run.outcome import Outcome, State
+from flux_pipeline.run.outcome import Outcome
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 _MOST_FAILURES = 20
-_UNSAVED: tuple[State, ...] = ("failed", "doubtful", "pending")
+_UNSAVED = ("failed", "doubtful", "running", "pending")
 _NEXT = {
     3: "Once that is settled, run the same command again: it resumes.",
     4: "Nothing unclear is paid for again. Look at your tasks on Wiro, or run again with --resubmit-doubtful.",
@@ -27,11 +27,6 @@ _NEXT = {
     130: "Run the same command again: it resumes.",
     143: "Run the same command again: it resumes.",
 }
-
-
-def plain(text: str) -> str:
-    """Return a text without characters that a terminal would act on."""
-    return text if text.isprintable() else _CONTROL.sub(" ", text)
 
 
 @lru_cache(maxsize=256)
@@ -91,11 +86,15 @@ def summed(plan: Plan) -> str:
 
 def status(plan: Plan, history: History, columns: int | None = None, paint: Paint = unpainted) -> Iterator[str]:
     """Yield money, and what is not yet on disk; in so many columns, None is no limit."""
-    spent = known(history.spent(), history.unpriced(settled=True))
-    yield f"{spent} spent, {known(history.reserved() - history.spent(), history.unpriced(settled=False))} reserved"
+    yield f"{known(history.spent(), history.unpriced(settled=True))} spent, {reserved(history)} reserved"
     for one in plan.renders:
         if (state := state_of(one)) not in ("saved", "pending"):
             yield from _named(state, one.cells[0], one.reason, columns, paint)
+
+
+def reserved(history: History) -> str:
+    """Return what submissions under way may still cost, in words."""
+    return known(history.reserved() - history.spent(), history.unpriced(settled=False))
 
 
 def _named(state: str, cell: str, reason: str, columns: int | None, paint: Paint) -> Iterator[str]:
@@ -109,18 +108,33 @@ def _named(state: str, cell: str, reason: str, columns: int | None, paint: Paint
         yield f"{'':<10}{line}"
 
 
-def ran(outcome: Outcome, paint: Paint = unpainted) -> Iterator[str]:
-    """Yield how a run ended: failures with their reasons, what was done, what to do next."""
+def ran(outcome: Outcome, reserved: str = "", columns: int | None = None, paint: Paint = unpainted) -> Iterator[str]:
+    """Yield how a run ended: failures with their reasons, what was done, what to do next.
+
+    `reserved` are the dollars that tasks under way may still cost, in words. None columns is no limit.
+    """
     unsaved = [end for end in (*outcome.ends, *outcome.underived) if end.state in ("failed", "doubtful")]
     for end in unsaved[:_MOST_FAILURES]:
-        yield f"{paint(end.state, end.state)}: {plain(end.cells[0])}: {plain(end.reason)}"
+        yield from _headed(end.state, f"{end.cells[0]}: {end.reason}", columns, paint)
     if len(unsaved) > _MOST_FAILURES:
-        yield f"… and {len(unsaved) - _MOST_FAILURES} more: `flux-pipeline status` names them all"
+        yield from fitted(f"… and {len(unsaved) - _MOST_FAILURES} more: `flux-pipeline status` names them all", columns)
     if outcome.stopped:
-        yield f"{paint('error', 'stopped')}: {plain(outcome.stopped)}"
-    yield done(outcome)
+        yield from _headed("stopped", outcome.stopped, columns, lambda _, text: paint("error", text))
+    yield from fitted(done(outcome, reserved), columns)
     if outcome.exit_code in _NEXT:
-        yield _NEXT[outcome.exit_code]
+        yield from fitted(_NEXT[outcome.exit_code], columns)
+
+
+def _headed(head: str, said: str, columns: int | None, paint: Paint) -> Iterator[str]:
+    """Yield `head: said`; where there is a limit, on as many lines as it takes, which stand under the first."""
+    lines = [*fitted(f"{head}: {plain(said)}", columns)]
+    yield paint(head, head) + lines[0].removeprefix(head)
+    yield from (f"  {line}" for part in lines[1:] for line in fitted(part, None if columns is None else columns - 2))
+
+
+def fitted(sentence: str, columns: int | None) -> Iterable[str]:
+    """Return a sentence as lines of so many columns; None is no limit."""
+    return [sentence] if columns is None or width(sentence) <= columns else wrapped(sentence, columns)
 
 
 def where(outcome: Outcome, paths: Iterable[str], gallery: str) -> str:
@@ -132,8 +146,8 @@ def where(outcome: Outcome, paths: Iterable[str], gallery: str) -> str:
     return plain(f"{pictures} in {folder}, {known(outcome.spent, outcome.unpriced)}; {shows}")
 
 
-def done(outcome: Outcome) -> str:
-    """Return what a run has done, in one sentence."""
+def done(outcome: Outcome, reserved: str = "") -> str:
+    """Return what a run has done, in one sentence; `reserved` is what tasks under way may still cost, in words."""
     session = outcome.session
     did = (
         (session.submitted, "submitted"),
@@ -144,11 +158,12 @@ def done(outcome: Outcome) -> str:
         (session.derived, "derived"),
     )
     done = "".join(f"{count} {word}, " for count, word in did if count)
-    left = "".join(f"{count} {state}, " for state in _UNSAVED if (count := outcome.count(state)))
+    states = Counter(map(state_at_end, outcome.ends))
+    left = "".join(f"{states[state]} {state}, " for state in _UNSAVED if states[state])
     submitted = "" if session.submitted else "nothing submitted, "
     saved = outcome.count("saved")
     return (
         f"{saved} of {len(outcome.ends)} pictures on disk: {(done + submitted + left).removesuffix(', ')}; "
         f"{known(outcome.charged, outcome.uncharged)} this run, {known(outcome.spent, outcome.unpriced)} in all, "
-        f"{outcome.seconds:.1f} s"
+        f"{f'{reserved} reserved, ' if reserved else ''}{outcome.seconds:.1f} s"
     )

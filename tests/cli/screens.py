@@ -10,10 +10,11 @@ import termios
 import time
 
 SIXEL = {b"\x1b[c": b"\x1b[?62;4;22c"}  # what a VT340 says of itself: 4 is sixel
+PROGRAM = (sys.executable, "-m", "flux_pipeline")
 NO_SIXEL = {b"\x1b[c": b"\x1b[?62;22c"}
 
 
-def on_a_terminal(workshop, *arguments, answers=None, after=0.0, size=(24, 60), **environ):
+def on_a_terminal(workshop, *arguments, answers=None, after=0.0, size=(24, 60), command=PROGRAM, **environ):
     """Run the program on a terminal; return its exit code, what it drew and its stderr.
 
     `size` are its lines and columns. `answers` is what it answers to which question, `after` so many seconds.
@@ -26,8 +27,7 @@ def on_a_terminal(workshop, *arguments, answers=None, after=0.0, size=(24, 60), 
         if not name.startswith(("TMUX", "STY", "TERM", "KITTY", "COLUMNS", "LINES"))
     }
     process = subprocess.Popen(
-        [sys.executable, "-m", "flux_pipeline", *arguments],
-        cwd=workshop.folder, env=clean | environ, stdin=theirs, stdout=theirs,
+        [*command, *arguments], cwd=workshop.folder, env=clean | workshop.environ | environ, stdin=theirs, stdout=theirs,
         stderr=subprocess.PIPE,
     )  # fmt: skip
     os.close(theirs)

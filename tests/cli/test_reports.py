@@ -5,9 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import re
+import shlex
 import signal
+import sys
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import click
@@ -89,6 +94,73 @@ def test_junit_is_written_however_the_run_ends(begin, settings, flags, code, tag
     assert sorted({tag for each in found.values() for tag in each} - {"properties"}) == tags
     assert {path.name for path in workshop.folder.iterdir()} >= {"junit.xml"}
     assert not [*workshop.folder.glob(".junit*")]
+
+
+@pytest.mark.parametrize(
+    "place", ["manifests/m.yaml", "manifests/m.lock", "new.lock", "outputs/hero/1.png", "link", "pipe"]
+)
+def test_the_junit_file_takes_the_place_of_nothing_else(begin, place):
+    workshop, call = begin()
+    workshop.write(entry())
+    assert call("run", "--no-progress", "--limit", "1").code == 0
+    (workshop.folder / "link").symlink_to(workshop.manifest)
+    os.mkfifo(workshop.folder / "pipe")
+    before, made = errands.snapshot(workshop.folder), workshop.made()
+    done = call("run", "--no-progress", "--junit", place)
+    assert (done.code, "name another file" in done.err) == (2, True)
+    assert (errands.snapshot(workshop.folder), workshop.made()) == (before, made)
+
+
+@pytest.mark.parametrize(
+    "flags", [("--concurrency", "none"), ("--submit-only", "--collect-only"), ("--max-cells", "1")]
+)
+def test_an_earlier_junit_file_never_passes_for_a_run_that_did_not_begin(begin, flags):
+    workshop, call = begin()
+    assert call("run", "--no-progress", "--junit", "junit.xml").code == 0
+    assert call("run", "--no-progress", *flags, "--junit", "junit.xml").code == 2
+    assert cases(workshop.folder / "junit.xml") == {"run": ["error"]}
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_before_the_run_has_begun_is_told_in_every_report(begin, number, code):
+    workshop, _ = begin()
+    junit, page = workshop.folder / "junit.xml", workshop.folder / "page.md"
+    process = workshop.start(
+        "run", "manifests/m.yaml", "--junit", "junit.xml", "--log-format", "json", GITHUB_STEP_SUMMARY=str(page)
+    )
+    workshop.wait_for(junit.exists)
+    workshop.wait_for(lambda: "orjson" in Path(f"/proc/{process.pid}/maps").read_text())  # it has begun to read modules
+    process.send_signal(number)
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == code
+    assert records(err)[-1]["exit_code"] == code
+    assert cases(junit)["run"] == ["error"]
+    assert "❌" in page.read_text() or "⚠️" in page.read_text()
+
+
+def test_tasks_that_were_left_running_and_what_they_may_cost_are_in_the_last_line(begin):
+    workshop, call = begin(**QUEUED)
+    workshop.write(entry())
+    done = call("run", "--no-progress", "--submit-only")
+    assert "0 of 3 pictures on disk: 3 submitted, 3 running; $0.00 this run, $0.00 in all, $0.09 reserved" in done.err
+    told = records(call("run", "--submit-only", "--log-format", "json").err)[-1]
+    assert (told["counts"]["running"], told["cost_usd"]["reserved"]) == (3, 0.09)
+
+
+def test_a_run_that_only_collects_does_not_say_that_it_will_submit(begin):
+    _, call = begin()
+    assert "3 to submit; about $0.09; nothing is submitted" in call("run", "--no-progress", "--collect-only").err
+
+
+def test_no_sign_that_turns_text_around_reaches_a_terminal_or_a_report(begin, monkeypatch):
+    workshop, call = begin(faults=FAILING)
+    workshop.write(entry(prompt="A \u202eevil\u2066 {{ seed }}"))
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", "page.md")
+    done = call("run", "--no-progress", "--junit", "junit.xml")
+    said = [done, call("status"), call("plan"), call("expand"), call("status", "--by", "entry", "--format", "csv")]
+    texts = [one.said for one in said] + [(workshop.folder / name).read_text() for name in ("junit.xml", "page.md")]
+    assert not set("\u202e\u2066") & set("".join(texts))
+    assert "evil" in "".join(texts)
 
 
 def test_what_stays_in_doubt_is_an_error_of_its_own(begin):
@@ -250,3 +322,16 @@ def test_a_terminal_gets_tables_of_its_width(begin):
     assert "…" in drawn
     assert "\x1b[" in drawn
     assert "\x1b" not in on_a_terminal(workshop, *STATUS, TERM="xterm", NO_COLOR="1")[1]
+
+
+@pytest.mark.parametrize("columns", [40, 60])
+def test_the_end_of_a_run_is_broken_between_words(begin, columns):
+    workshop, _ = begin(faults=FAILING)
+    workshop.write(entry())
+    run = (sys.executable, "-m", "flux_pipeline", "run", "manifests/m.yaml", "--no-progress")
+    _, drawn, _ = on_a_terminal(workshop, *STATUS, command=("sh", "-c", f"{shlex.join(run)} 2>&1"), size=(24, columns))
+    lines = [click.unstyle(line) for line in drawn.splitlines()]
+    assert max(map(len, lines)) <= columns
+    said = " ".join(line.strip() for line in lines)
+    assert "2 of 3 pictures on disk: 3 submitted, 2 downloaded, 1 failed; $0.06 this run, $0.06 in all" in said
+    assert re.search(r"failed: hero/seed=2,size=64x64: task \d+ failed: \S+", said)

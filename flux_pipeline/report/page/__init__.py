@@ -15,9 +15,10 @@ from importlib.resources import files
 from pathlib import PurePath
 from typing import Any, Final
 
+from flux_pipeline.report.controls import plain
 from flux_pipeline.report.gallery import Album, Card, Section
 from flux_pipeline.report.markup import Html, element, script_data
-from flux_pipeline.report.text import money, plain
+from flux_pipeline.report.text import money
 
 MARK: Final = '<!doctype html>\n<html lang="en" data-flux-pipeline="gallery">'
 # The program's parts, in the order in which they stand in the page: each uses only what is before it.
