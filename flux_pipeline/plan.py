@@ -209,8 +209,8 @@ def _step_of_a_picture(
     if source is not None:
         return Step.COPY, f"the same picture is at {source[0]}"
     if missing[0] in present and best.files:
-        return Step.FETCH, f"{missing[0]} is not the file that was saved; task {best.task} has it"
-    return Step.FETCH, f"paid for, not on disk; task {best.task} has it"
+        return Step.FETCH, f"{missing[0]} is not the file that was saved; it is fetched again from task {best.task}"
+    return Step.FETCH, f"paid for, not on disk; it is fetched from task {best.task}"
 
 
 def _why_again(best: Submission) -> str:

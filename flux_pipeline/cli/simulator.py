@@ -45,7 +45,7 @@ def command(
 ) -> None:
     """Serve the Wiro API on loopback until interrupted, with real pictures and a ledger of what was charged.
 
-    A fault is such as {on: run, what: lost_answer, nth: [2]}; a wrong one shows the names that there are.
+    A file of faults is such as `faults: [{on: run, what: lost_answer, nth: [2]}]`; a wrong one shows the names that there are.
     Any key is accepted; with WIRO_API_KEY set only that one, and with WIRO_API_SECRET requests have to be signed.
     """
     from flux_pipeline.simulator.models import PRICE

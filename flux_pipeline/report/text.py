@@ -21,7 +21,7 @@ from flux_pipeline.run.outcome import Outcome
 _MOST_FAILURES = 20
 _UNSAVED = ("failed", "doubtful", "running", "pending")
 _NEXT = {
-    3: "Once that is settled, run the same command again: it resumes.",
+    3: "Once that is settled, or --max-cost is raised, run the same command again: it resumes.",
     4: "Nothing unclear is paid for again. Look at your tasks on Wiro, or run again with --resubmit-doubtful.",
     6: "Run the same command again: it resumes.",
     130: "Run the same command again: it resumes.",
@@ -81,7 +81,9 @@ def summed(plan: Plan) -> str:
     estimate, unknown = plan.estimate(), plan.unpriced()
     cost = f"about {money(estimate)}" if not unknown else f"at least {money(estimate)}, and " if estimate else ""
     hedge = f"{unknown} render{'' if unknown == 1 else 's'} of unknown price" if unknown else ""
-    return f"{len(plan.renders)} renders: {counts or 'nothing to do'}; {cost}{hedge}"
+    return (
+        f"{len(plan.renders)} render{'' if len(plan.renders) == 1 else 's'}: {counts or 'nothing to do'}; {cost}{hedge}"
+    )
 
 
 def status(plan: Plan, history: History, columns: int | None = None, paint: Paint = unpainted) -> Iterator[str]:

@@ -97,15 +97,18 @@ def test_an_intent_of_which_nothing_came_is_doubtful_and_not_submitted_again():
 def test_a_paid_picture_that_is_not_on_disk_is_fetched():
     wanted = cell()
     finished = known(wanted, tasks=("2221",), settled=FINISHED)
-    assert step_of([wanted], [finished]) == (Step.FETCH, "paid for, not on disk; task 2221 has it")
-    assert step_of([wanted], [saved(wanted)]) == (Step.FETCH, "paid for, not on disk; task 2221 has it")
+    assert step_of([wanted], [finished]) == (Step.FETCH, "paid for, not on disk; it is fetched from task 2221")
+    assert step_of([wanted], [saved(wanted)]) == (Step.FETCH, "paid for, not on disk; it is fetched from task 2221")
 
 
 @pytest.mark.parametrize("there", ["b", ""], ids=["another file", "no regular file"])
 def test_a_picture_that_was_changed_on_disk_is_fetched_again(there):
     wanted = cell()
     step, reason = step_of([wanted], [saved(wanted)], {wanted.path: there})
-    assert (step, reason) == (Step.FETCH, f"{wanted.path} is not the file that was saved; task 2221 has it")
+    assert (step, reason) == (
+        Step.FETCH,
+        f"{wanted.path} is not the file that was saved; it is fetched again from task 2221",
+    )
 
 
 def test_a_foreign_file_where_a_picture_was_never_saved_is_no_picture():

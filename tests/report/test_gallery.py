@@ -54,7 +54,7 @@ def test_every_cell_has_a_card_in_the_manifest_s_order(shown):
         (Fate("refused", "no"), "failed", "was refused (1): no"),
         (Fate("doubtful"), "doubtful", "nobody knows what came of the submission intended at 2026-11-23T01:00:00Z"),
         (Fate("running"), "running", "task 2000 was submitted and is not known to have ended"),
-        (Fate("paid"), "paid", "paid for, not on disk; task 2000 has it"),
+        (Fate("paid"), "paid", "paid for, not on disk; it is fetched from task 2000"),
         (Fate("pending"), "pending", "never submitted"),
     ],
 )
