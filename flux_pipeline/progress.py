@@ -14,6 +14,7 @@ _EVERY_SHARE = 0.05
 _EVERY_FEW_SECONDS = 5.0
 _REDRAW = 0.1
 _WIDE = 100  # columns; where there are fewer, the bar, the time and the rate go, and the counts stay
+_UNDRAWN = 1e-9  # tqdm would draw as soon as it is made, before it knows the counts
 _NARROW = "{n_fmt}/{total_fmt}{postfix}"
 
 
@@ -73,6 +74,7 @@ class Bar:
                 file=self._stream,
                 dynamic_ncols=True,
                 leave=False,
+                delay=_UNDRAWN,
             )
         ended = glance.saved + glance.failed + glance.doubtful
         now = time.monotonic()
