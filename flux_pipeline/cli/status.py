@@ -44,7 +44,6 @@ def _states(work: Project, form: str) -> None:
     from flux_pipeline.cli.project import print_document
     from flux_pipeline.report import documents, standing, text
     from flux_pipeline.report.controls import plain
-    from flux_pipeline.report.table import as_csv
     from flux_pipeline.review.standing import document, told
 
     history = work.history()
@@ -52,11 +51,11 @@ def _states(work: Project, form: str) -> None:
     if form == "json":
         print_document(documents.status(plan, history) | document(work.standings(history)))
         return
-    table = standing.table(work.cells, standing.states_of_plan(plan), history, work.named())
+    of = work.cells, standing.states_of_plan(plan), history, work.named()
     if form == "csv":
-        click.echo(as_csv(table.head, table.rows), nl=False)
+        click.echo(standing.text_csv(standing.standings(*of)), nl=False)
         return
-    _print(table)
+    _print(standing.table(*of))
     for line in text.status(plan, history, terminal.columns(sys.stdout), terminal.paint):
         click.echo(line, color=voice.color())
     for line in told(work.standings(history)):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from flux_pipeline.report.cases import Case
+if TYPE_CHECKING:
+    from flux_pipeline.report.cases import Case  # it knows every room, and a report is begun before they are read
 
 _NAME = "flux-pipeline"
 # XML 1.0 has no way to write these, not even as a reference; and those that turn the direction of text.

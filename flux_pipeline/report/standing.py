@@ -12,7 +12,7 @@ from flux_pipeline.manifest.cells import Cell
 from flux_pipeline.plan import Plan
 from flux_pipeline.report.controls import plain
 from flux_pipeline.report.state import state_at_end, state_of
-from flux_pipeline.report.table import Table
+from flux_pipeline.report.table import Table, as_csv
 from flux_pipeline.report.text import known
 from flux_pipeline.run.outcome import Outcome
 
@@ -33,8 +33,15 @@ class Standing:
     unknown: int = 0
 
     def row(self, name: str) -> tuple[str, ...]:
-        counts = (str(self.states[state]) for state in HEAD[2:-1])
-        return (plain(name), str(self.cells), *counts, known(self.spent, self.unknown))
+        return (*self._counted(name), known(self.spent, self.unknown))
+
+    def record(self, name: str) -> tuple[str, ...]:
+        """Return the same with exact dollars, empty where nothing is known, and how many amounts they lack."""
+        exact = f"{self.spent:f}" if self.spent or not self.unknown else ""
+        return (*self._counted(name), exact, str(self.unknown))
+
+    def _counted(self, name: str) -> tuple[str, ...]:
+        return (plain(name), str(self.cells), *(str(self.states[state]) for state in HEAD[2:-1]))
 
 
 def states_of_plan(plan: Plan) -> dict[str, str]:
@@ -53,7 +60,26 @@ def running(outcome: Outcome) -> int:
 
 
 def table(cells: Sequence[Cell], states: Mapping[str, str], history: History, named: Collection[str]) -> Table:
-    """Return a row an entry, in the manifest's order, and rows for money that belongs to none of these cells.
+    """Return a row for everything that `standings` has, and the total."""
+    rows = standings(cells, states, history, named)
+    return Table(
+        head=HEAD,
+        rows=tuple(row.row(name) for name, row in rows.items()),
+        total=_total(rows.values()).row("total"),
+        optional=_OPTIONAL,
+        roles=_ROLES,
+    )
+
+
+def text_csv(rows: Mapping[str, Standing]) -> str:
+    """Return standings as CSV, with exact dollars."""
+    return as_csv((*HEAD[:-1], "spent_usd", "unknown_prices"), [row.record(name) for name, row in rows.items()])
+
+
+def standings(
+    cells: Sequence[Cell], states: Mapping[str, str], history: History, named: Collection[str]
+) -> dict[str, Standing]:
+    """Return how each entry stands, in the manifest's order, and then money that belongs to none of these cells.
 
     A render that several entries share is paid for once, and counts for the first. `named` are the keys of all cells,
     selected or not.
@@ -74,13 +100,7 @@ def table(cells: Sequence[Cell], states: Mapping[str, str], history: History, na
         row = rows.setdefault(name, Standing())
         row.spent += one.reserved
         row.unknown += one.unpriced
-    return Table(
-        head=HEAD,
-        rows=tuple(row.row(name) for name, row in rows.items()),
-        total=_total(rows.values()).row("total"),
-        optional=_OPTIONAL,
-        roles=_ROLES,
-    )
+    return rows
 
 
 def brief(table: Table, most: int) -> tuple[Table, int]:

@@ -267,7 +267,11 @@ def test_costs_are_told_by_entry_day_and_model(begin):
     sheet = [*csv.DictReader(io.StringIO(call("status", "--by", "model", "--format", "csv").out))]
     assert sum(Decimal(row["spent_usd"]) for row in sheet) == Decimal("0.12")
     assert {row["model"] for row in sheet} == {"black-forest-labs/flux-2-pro-t2i"}
-    assert next(iter(csv.DictReader(io.StringIO(call("status", "--format", "csv").out))))["saved"] == "1"
+    entries = [*csv.DictReader(io.StringIO(call("status", "--format", "csv").out))]
+    assert [(one["entry"], one["saved"], one["spent_usd"], one["unknown_prices"]) for one in entries] == [
+        ("tile", "1", "0.03", "0"),
+        ("(not in the manifest)", "0", "0.09", "0"),
+    ]
 
 
 def test_without_a_lockfile_nothing_was_spent(begin):
