@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fnmatch import fnmatchcase
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,21 +17,13 @@ from flux_pipeline.cli import options
 
 if TYPE_CHECKING:
     from flux_pipeline.cli.project import Project
-    from flux_pipeline.files.exhibit import Exhibit
+    from flux_pipeline.cli.transfer import Done
     from flux_pipeline.ledger.history import History
-    from flux_pipeline.review.promotion import Index, State, Wanted
+    from flux_pipeline.review.promotion import Gone, Wanted
     from flux_pipeline.review.standing import Standing
 
 STATES = ("promoted", "kept", "missing", "in the way")
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """What has become of one file; `reason` is empty where it is as it should be."""
-
-    wanted: Wanted
-    state: State
-    reason: str
+GONE = ("pruned", "left", "stale")
 
 
 @click.command()
@@ -55,6 +46,7 @@ def command(as_json: bool, folder: Path, dry_run: bool, prune: bool, select: tup
     and nothing else is ever replaced or removed.
     """
     from flux_pipeline.cli import project
+    from flux_pipeline.cli.transfer import Done, carry_out
     from flux_pipeline.files.exhibit import Exhibit
     from flux_pipeline.review import promotion
 
@@ -64,26 +56,28 @@ def command(as_json: bool, folder: Path, dry_run: bool, prune: bool, select: tup
     wanted = promotion.apart(_wanted(work, history, found, folder))
     _away_from_the_pictures(work, folder)
     exhibit = Exhibit(folder)
-    gone: list[str] = []
+    gone: list[Gone] = []
     done: list[Done] = []
     if wanted or folder.is_dir():
         with nullcontext() if dry_run else exhibit.held():
             index = promotion.read(
                 exhibit.read(promotion.INDEX), str(folder / promotion.INDEX), simulated=work.simulate
             )
-            there = exhibit.sums([one.name for one in wanted])
-            done = [Done(one, *promotion.decide(one, there.get(one.name), index, _lives(folder))) for one in wanted]
             ours = [_from_here(part.manifest, folder) for part in work.parts]
-            gone = list(promotion.stale(index, wanted, ours, lambda cell: _chosen(cell, select)))
+            old = list(promotion.stale(index, wanted, ours, lambda cell: _chosen(cell, select)))
+            there = exhibit.sums([*(one.name for one in wanted), *old])
+            done = [Done(one, *promotion.decide(one, there.get(one.name), index, _lives(folder))) for one in wanted]
+            gone = [promotion.part(name, there.get(name), index, prune=prune) for name in old]
             if not dry_run:
-                done = _copied(work, exhibit, index, there, done, gone if prune else [])
+                done, gone = carry_out(work, exhibit, index, there, done, gone)
     void = [one for one in found if one.state == "void"]
     if as_json:
-        project.print_document(_document(folder, done, void, gone, dry_run=dry_run, prune=prune))
+        project.print_document(_document(folder, done, void, gone, dry_run=dry_run))
     else:
-        for line in _text(work, folder, done, void, gone, dry_run=dry_run, prune=prune):
+        for line in _text(work, folder, done, void, gone, dry_run=dry_run):
             click.echo(line)
-    return 0 if all(one.state in ("promoted", "kept") for one in done) else 1
+    sound = all(one.state in ("promoted", "kept") for one in done) and all(one.state != "left" for one in gone)
+    return 0 if sound else 1
 
 
 def _lives(folder: Path) -> Callable[[str], bool]:
@@ -143,73 +137,14 @@ def _away_from_the_pictures(work: Project, folder: Path) -> None:
                 raise UsageError(f"--to {folder}: the pictures themselves are there; name another folder")
 
 
-def _copied(
-    work: Project,
-    exhibit: Exhibit,
-    index: Index,
-    there: Mapping[str, str],
-    done: Sequence[Done],
-    gone: Sequence[str],
-) -> list[Done]:
-    """Copy, and remove what is to go; the index tells at every moment what may be ours."""
-    from flux_pipeline.review import promotion
-
-    entries = dict(index.entries)
-
-    def keep() -> None:
-        data = promotion.write(replace(index, entries=entries))
-        old = exhibit.read(promotion.INDEX)
-        if data != old and (entries or old is not None):
-            exhibit.put(promotion.INDEX, data, () if old is None else (sha256(old).hexdigest(),))
-
-    # First the index, so that a promotion that dies half way still knows both the old files and the new ones as its own.
-    for one in done:
-        if one.state == "promoted" and one.wanted.sums:
-            entries[one.wanted.name] = promotion.entry(one.wanted, *sorted(one.wanted.sums), *_old(one, there))
-    keep()
-    ended = [_put(work, exhibit, one, there) if one.state == "promoted" else (one, "") for one in done]
-    for end, copied in ended:
-        name, known = end.wanted.name, index.entries.get(end.wanted.name)
-        if copied:
-            entries[name] = promotion.entry(end.wanted, copied)
-        elif end.state == "kept" and known is not None:
-            entries[name] = promotion.entry(end.wanted, there[name])
-        elif known is not None:
-            entries[name] = known
-        else:
-            entries.pop(name, None)
-    for name in gone:
-        exhibit.remove(name, entries.pop(name).sums)
-    keep()
-    return [end for end, _ in ended]
-
-
-def _old(one: Done, there: Mapping[str, str]) -> tuple[str, ...]:
-    return (there[one.wanted.name],) if one.wanted.name in there else ()
-
-
-def _put(work: Project, exhibit: Exhibit, one: Done, there: Mapping[str, str]) -> tuple[Done, str]:
-    """Copy one file; return its SHA-256, empty where it was not copied."""
-    from flux_pipeline.files.take_in import picture
-
-    data = picture(work.root, one.wanted.path, one.wanted.sums)
-    if data is None:
-        return Done(
-            one.wanted, "missing", "it is not on disk as it was approved: `flux-pipeline run` brings it back"
-        ), ""
-    exhibit.put(one.wanted.name, data, _old(one, there))
-    return one, sha256(data).hexdigest()
-
-
 def _text(
     work: Project,
     folder: Path,
     done: Sequence[Done],
     void: Sequence[Standing],
-    gone: Sequence[str],
+    gone: Sequence[Gone],
     *,
     dry_run: bool,
-    prune: bool,
 ) -> Iterator[str]:
     from flux_pipeline.report.controls import plain
 
@@ -218,10 +153,8 @@ def _text(
             yield plain(f"{one.state:<10} {one.wanted.name}{'  ' + one.reason if one.reason else ''}")
     for each in void:
         yield plain(f"{'void':<10} {each.cell.id}  {each.reason}")
-    for name in gone:
-        yield plain(
-            f"{'pruned' if prune else 'stale':<10} {name}  it is no longer approved{'' if prune else ': --prune'}"
-        )
+    for other in gone:
+        yield plain(f"{other.state:<10} {other.name}  {other.reason}")
     counts = Counter(str(one.state) for one in done)
     if not done:
         yield f"nothing is approved: `flux-pipeline review {work.names}` is where to look and decide"
@@ -231,14 +164,16 @@ def _text(
 
 
 def _document(
-    folder: Path, done: Sequence[Done], void: Sequence[Standing], gone: Sequence[str], *, dry_run: bool, prune: bool
+    folder: Path, done: Sequence[Done], void: Sequence[Standing], gone: Sequence[Gone], *, dry_run: bool
 ) -> dict[str, Any]:
     counts = Counter(str(one.state) for one in done)
+    parted = {state: [one.name for one in gone if one.state == state] for state in GONE}
     return {
         "to": str(folder),
         "dry_run": dry_run,
         "counts": {state.replace(" ", "_"): counts[state] for state in STATES}
-        | {"void": len(void), "pruned": len(gone) if prune else 0, "stale": 0 if prune else len(gone)},
+        | {"void": len(void)}
+        | {state: len(names) for state, names in parted.items()},
         "files": [
             {
                 "name": one.wanted.name,
@@ -251,5 +186,4 @@ def _document(
             for one in done
         ],
         "void": [{"cell": one.cell.id, "key": one.cell.key, "reason": one.reason} for one in void],
-        "pruned" if prune else "stale": list(gone),
-    }
+    } | parted

@@ -13,7 +13,10 @@ INDEX: Final = "promoted.json"
 _VERSION: Final = "flux_pipeline_promoted"
 _FOLDERS: Final = ("outputs/simulated/", "outputs/")
 
+_CHANGED: Final = "changed since it was promoted, so it is left: move it away, and promote again"
+
 State = Literal["promoted", "kept", "missing", "in the way"]
+Parting = Literal["stale", "pruned", "left"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +49,15 @@ class Entry:
     @property
     def sums(self) -> frozenset[str]:
         return frozenset((self.sha256, *self.was))
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """A file that was promoted and is no longer approved: what becomes of it, and why."""
+
+    name: str
+    state: Parting
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,11 +108,13 @@ def decide(one: Wanted, there: str | None, index: Index, lives: Callable[[str], 
         return "kept", ""
     if there is None:
         return "promoted", ""
-    if known is None or there not in known.sums:
+    if known is None:
         return (
             "in the way",
             "a file of that name is there which no promotion put there: move it away, and promote again",
         )
+    if there not in known.sums:
+        return "in the way", f"it was {_CHANGED}"
     if known.manifest != one.manifest and lives(known.manifest):
         return "in the way", f"{known.manifest} has promoted a picture of that name: use another folder for one of them"
     return "promoted", ""
@@ -115,6 +129,19 @@ def stale(
     for name, known in index.entries.items():
         if name not in names and known.manifest in manifests and chosen(known.cell):
             yield name
+
+
+def part(name: str, there: str | None, index: Index, *, prune: bool) -> Gone:
+    """Say what becomes of a file that is no longer approved; `there` is as for `decide`."""
+    if there is not None and there not in index.entries[name].sums:
+        return left(name, prune=prune)
+    reason = "it is no longer approved" if there is not None else "it is no longer approved, and not there any more"
+    return Gone(name, "pruned", reason) if prune else Gone(name, "stale", f"{reason}: --prune")
+
+
+def left(name: str, *, prune: bool = True) -> Gone:
+    """Say that a file which is no longer approved is not the one that was promoted, so nobody may remove it."""
+    return Gone(name, "left" if prune else "stale", f"it is no longer approved, and was {_CHANGED}")
 
 
 def read(data: bytes | None, where: str, *, simulated: bool) -> Index:

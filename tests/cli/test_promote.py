@@ -11,6 +11,8 @@ from cli import errands
 from cli.reviewed import decide
 from cli.workshop import entry
 
+from flux_pipeline.files.exhibit import Exhibit
+
 ONE, TWO, THREE = (f"hero/seed={seed},size=64x64" for seed in (1, 2, 3))
 
 
@@ -123,9 +125,47 @@ def test_what_was_promoted_and_then_changed_by_hand_is_not_replaced_either(made)
     mine = workshop.folder / "assets/hero/1.png"
     mine.write_bytes(b"retouched")
     assert (promote(call).code, mine.read_bytes()) == (1, b"retouched")
+    said = call("promote", "--to", "assets").out
+    assert "in the way hero/1.png  it was changed since it was promoted, so it is left: move it away" in said
+
+
+def test_pruning_leaves_what_was_changed_by_hand_says_so_and_knows_it_until_it_is_moved_away(made):
+    workshop, call = made
+    decide(workshop.lockfile, ONE)
+    promote(call)
+    mine, index = workshop.folder / "assets/hero/1.png", workshop.folder / "assets/promoted.json"
+    mine.write_bytes(b"retouched")
+    known = index.read_bytes()
     decide(workshop.lockfile, ONE, "none")
-    assert promote(call, "--prune").document["pruned"] == ["hero/1.png"]
-    assert mine.read_bytes() == b"retouched"
+    assert (promote(call).code, promote(call).document["stale"]) == (0, ["hero/1.png"])
+    for flags in (["--dry-run"], []):
+        done = promote(call, "--prune", *flags)
+        assert (done.code, done.document["left"], done.document["pruned"]) == (1, ["hero/1.png"], [])
+        assert (mine.read_bytes(), index.read_bytes()) == (b"retouched", known)
+    said = call("promote", "--to", "assets", "--prune").out
+    assert "left       hero/1.png  it is no longer approved, and was changed since it was promoted" in said
+    assert "pruned" not in said
+    mine.unlink()
+    done = promote(call, "--prune")
+    assert (done.code, done.document["pruned"], json.loads(index.read_text())["files"]) == (0, ["hero/1.png"], {})
+
+
+def test_what_is_changed_while_it_is_pruned_is_left_too(made, monkeypatch):
+    workshop, call = made
+    decide(workshop.lockfile, ONE)
+    promote(call)
+    decide(workshop.lockfile, ONE, "none")
+    mine = workshop.folder / "assets/hero/1.png"
+    remove = Exhibit.remove
+
+    def late(self, name, sums):
+        mine.write_bytes(b"retouched")
+        return remove(self, name, sums)
+
+    monkeypatch.setattr(Exhibit, "remove", late)
+    done = promote(call, "--prune")
+    assert (done.code, done.document["left"], mine.read_bytes()) == (1, ["hero/1.png"], b"retouched")
+    assert "hero/1.png" in (workshop.folder / "assets/promoted.json").read_text()
 
 
 def test_a_picture_that_was_promoted_before_gives_way_to_the_one_that_is_approved_now(made):
