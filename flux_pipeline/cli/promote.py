@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 STATES = ("promoted", "kept", "missing", "in the way")
 GONE = ("pruned", "left", "stale")
+_WOULD = {"promoted": "would promote", "pruned": "would prune", "left": "would leave"}
 
 
 @click.command()
@@ -148,19 +149,20 @@ def _text(
 ) -> Iterator[str]:
     from flux_pipeline.report.controls import plain
 
-    for one in done:
-        if one.state != "kept":
-            yield plain(f"{one.state:<10} {one.wanted.name}{'  ' + one.reason if one.reason else ''}")
-    for each in void:
-        yield plain(f"{'void':<10} {each.cell.id}  {each.reason}")
-    for other in gone:
-        yield plain(f"{other.state:<10} {other.name}  {other.reason}")
-    counts = Counter(str(one.state) for one in done)
+    rows = [
+        *((one.state, one.wanted.name, one.reason) for one in done),
+        *(("void", each.cell.id, each.reason) for each in void),
+        *((other.state, other.name, other.reason) for other in gone),
+    ]
+    words, width = (_WOULD, 13) if dry_run else ({}, 10)
+    for state, name, reason in rows:
+        if state != "kept":
+            yield plain(f"{words.get(state, state):<{width}} {name}{'  ' + reason if reason else ''}")
     if not done:
         yield f"nothing is approved: `flux-pipeline review {work.names}` is where to look and decide"
-        return
-    words = ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])
-    yield plain(f"{folder}: {'would be: ' if dry_run else ''}{words}")
+    counts = Counter(str(state) for state, _, _ in rows)
+    told = [f"{counts[state]} {state}" for state in (*STATES, *GONE, "void") if counts[state]] or ["0 promoted"]
+    yield plain(f"{folder}: {'would be: ' if dry_run else ''}{', '.join(told)}")
 
 
 def _document(

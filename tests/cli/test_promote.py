@@ -67,6 +67,39 @@ def test_a_dry_run_says_the_same_and_writes_nothing(made):
     assert {**promote(call).document, "dry_run": True} == dry.document
 
 
+def lines(call, *flags):
+    return call("promote", "--to", "assets", *flags).out.splitlines()
+
+
+def test_a_dry_run_speaks_of_what_would_be_and_ends_with_the_same_counts(made):
+    workshop, call = made
+    for cell in (ONE, TWO):
+        decide(workshop.lockfile, cell)
+    assert lines(call, "--dry-run") == [
+        "would promote hero/1.png",
+        "would promote hero/2.png",
+        "assets: would be: 2 promoted",
+    ]
+    promote(call)
+    decide(workshop.lockfile, ONE, "none")
+    pruned = "hero/1.png  it is no longer approved"
+    assert lines(call, "--dry-run", "--prune") == [f"would prune   {pruned}", "assets: would be: 1 kept, 1 pruned"]
+    assert lines(call) == [f"stale      {pruned}: --prune", "assets: 1 kept, 1 stale"]
+    assert lines(call, "--prune") == [f"pruned     {pruned}", "assets: 1 kept, 1 pruned"]
+
+
+def test_the_counts_are_there_when_nothing_is_approved_too(made):
+    workshop, call = made
+    assert lines(call)[-1] == "assets: 0 promoted"
+    decide(workshop.lockfile, ONE)
+    promote(call)
+    workshop.write(entry(prompt="A teal bottle"))
+    assert lines(call, "--dry-run", "--prune")[-1] == "assets: would be: 1 pruned, 1 void"
+    said = lines(call, "--prune")
+    assert [line.split()[0] for line in said] == ["void", "pruned", "nothing", "assets:"]
+    assert said[-1] == "assets: 1 pruned, 1 void"
+
+
 @pytest.mark.parametrize("how", ["gone", "changed"])
 def test_an_approved_picture_that_is_not_on_disk_is_exit_1_until_run_brings_it_back(made, how):
     workshop, call = made
