@@ -27,10 +27,21 @@ GONE = ("pruned", "left", "stale")
 _WOULD = {"promoted": "would promote", "pruned": "would prune", "left": "would leave"}
 
 
+class _Folder(click.Path):
+    """A folder that is named: without a name it would be the one that the shell is in."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "":
+            self.fail("it names no folder: write one such as assets, or . for the one that you are in", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 @click.command()
 @options.together(
     options.manifests,
-    options.flag("--to", "folder", type=options.PATH, required=True, envvar=None, help="Copy them into this folder."),
+    options.flag(
+        "--to", "folder", type=_Folder(path_type=Path), required=True, envvar=None, help="Copy them into this folder."
+    ),
     options.flag("--dry-run", is_flag=True, help="Say what would be copied, and change nothing."),
     options.flag("--prune", is_flag=True, help="Remove what was promoted before and is no longer approved."),
     options.select,
@@ -47,15 +58,15 @@ def command(as_json: bool, folder: Path, dry_run: bool, prune: bool, select: tup
     and nothing else is ever replaced or removed.
     """
     from flux_pipeline.cli import project
-    from flux_pipeline.cli.transfer import Done, carry_out
+    from flux_pipeline.cli.transfer import Done, carry_out, look
     from flux_pipeline.files.exhibit import Exhibit
     from flux_pipeline.review import promotion
 
     work = project.load(**scope, select=select)
+    _is_for_promotions(work, folder)
     history = work.history()
     found = work.standings(history)
     wanted = promotion.apart(_wanted(work, history, found, folder))
-    _away_from_the_pictures(work, folder)
     exhibit = Exhibit(folder)
     gone: list[Gone] = []
     done: list[Done] = []
@@ -66,7 +77,7 @@ def command(as_json: bool, folder: Path, dry_run: bool, prune: bool, select: tup
             )
             ours = [_from_here(part.manifest, folder) for part in work.parts]
             old = list(promotion.stale(index, wanted, ours, lambda cell: _chosen(cell, select)))
-            there = exhibit.sums([*(one.name for one in wanted), *old])
+            there = look(exhibit, [*(one.name for one in wanted), *old])
             done = [Done(one, *promotion.decide(one, there.get(one.name), index, _lives(folder))) for one in wanted]
             gone = [promotion.part(name, there.get(name), index, prune=prune) for name in old]
             if not dry_run:
@@ -126,16 +137,23 @@ def _wanted(work: Project, history: History, found: Sequence[Standing], folder: 
             yield Wanted(name=name_of(each.path), path=each.path, sums=sums, absent=absent or how.reason, **of)
 
 
-def _away_from_the_pictures(work: Project, folder: Path) -> None:
-    """Refuse a folder in which a promoted file would be the picture itself: nothing may replace or remove that."""
+def _is_for_promotions(work: Project, folder: Path) -> None:
+    """Refuse what is no folder, and where the pictures themselves are: nothing may replace or remove those."""
     from flux_pipeline.errors import UsageError
+    from flux_pipeline.files.exhibit import obstacle
     from flux_pipeline.review.promotion import name_of
 
+    if what := obstacle(folder):
+        raise UsageError(f"--to {folder}: {what}, not a folder: name a folder, which is made where there is none")
     there, root = folder.resolve(), work.root.resolve()
+    around = {there, *there.parents}
     for part in work.parts:
         for cell in part.expansion.cells:
-            if there / name_of(cell.path) == root / cell.path:
-                raise UsageError(f"--to {folder}: the pictures themselves are there; name another folder")
+            theirs = root / "outputs" if cell.path.startswith("outputs/") else (root / cell.path).parent
+            if (theirs in around and theirs != root) or there / name_of(cell.path) == root / cell.path:
+                raise UsageError(
+                    f"--to {folder}: the pictures themselves are there: name another folder, such as assets"
+                )
 
 
 def _text(

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from flux_pipeline.cli.project import Project
 from flux_pipeline.files.exhibit import Exhibit
+from flux_pipeline.files.ground import Found
 from flux_pipeline.files.take_in import picture
 from flux_pipeline.review import promotion
-from flux_pipeline.review.promotion import INDEX, Entry, Gone, Index, State, Wanted, left
+from flux_pipeline.review.promotion import INDEX, Entry, Gone, Index, State, There, Wanted, left
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +23,17 @@ class Done:
     reason: str
 
 
+def look(exhibit: Exhibit, names: Iterable[str]) -> dict[str, There]:
+    """Return what has these names in the folder already."""
+    found = exhibit.look(names)
+    return {name: There(one.sha256) if isinstance(one, Found) else There("", one.reason) for name, one in found.items()}
+
+
 def carry_out(
     work: Project,
     exhibit: Exhibit,
     index: Index,
-    there: Mapping[str, str],
+    there: Mapping[str, There],
     done: Sequence[Done],
     gone: Sequence[Gone],
 ) -> tuple[list[Done], list[Gone]]:
@@ -43,7 +50,7 @@ def carry_out(
         if copied:
             entries[name] = promotion.entry(end.wanted, copied)
         elif end.state == "kept" and known is not None:
-            entries[name] = promotion.entry(end.wanted, there[name])
+            entries[name] = promotion.entry(end.wanted, there[name].sha256)
         elif known is not None:
             entries[name] = known
         else:
@@ -67,15 +74,15 @@ def _removed(exhibit: Exhibit, entries: Mapping[str, Entry], gone: Sequence[Gone
     names = [one.name for one in gone if one.state == "pruned"]
     for name in names:
         exhibit.remove(name, entries[name].sums)
-    still = exhibit.sums(names)
+    still = exhibit.look(names)
     return [left(one.name) if one.name in still else one for one in gone]
 
 
-def _old(one: Done, there: Mapping[str, str]) -> tuple[str, ...]:
-    return (there[one.wanted.name],) if one.wanted.name in there else ()
+def _old(one: Done, there: Mapping[str, There]) -> tuple[str, ...]:
+    return (there[one.wanted.name].sha256,) if one.wanted.name in there else ()
 
 
-def _put(work: Project, exhibit: Exhibit, one: Done, there: Mapping[str, str]) -> tuple[Done, str]:
+def _put(work: Project, exhibit: Exhibit, one: Done, there: Mapping[str, There]) -> tuple[Done, str]:
     """Copy one file; return its SHA-256, empty where it was not copied."""
     data = picture(work.root, one.wanted.path, one.wanted.sums)
     if data is None:

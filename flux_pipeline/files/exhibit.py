@@ -11,12 +11,22 @@ from typing import Final
 
 from flux_pipeline.errors import DiskError
 from flux_pipeline.files import ground, names, place
-from flux_pipeline.files.folders import ObstacleError, Tree, disk_error, fsync_folder, split
-from flux_pipeline.files.ground import Found
+from flux_pipeline.files.folders import ObstacleError, Tree, disk_error, fsync_folder, split, what_is
+from flux_pipeline.files.ground import Found, Obstacle
 from flux_pipeline.files.remove import remove
 from flux_pipeline.files.take_in import take_in
 
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def obstacle(folder: Path) -> str:
+    """Say what is where a folder is wanted; nothing where there is one, or where one can be made."""
+    for at in (folder, *folder.parents):
+        if at.is_dir():
+            return ""
+        if os.path.lexists(at):
+            return f"{at} is {what_is(at.lstat())}"
+    return ""
 
 
 class Exhibit:
@@ -38,13 +48,20 @@ class Exhibit:
         finally:
             os.close(fd)
 
-    def sums(self, wanted: Iterable[str]) -> Mapping[str, str]:
-        """Return the SHA-256 of every file that is there, empty for what is no file that can be read."""
+    def look(self, wanted: Iterable[str]) -> Mapping[str, Found | Obstacle]:
+        """Return what has these names already: a file with its SHA-256, or why it is none that can be read."""
         try:
             found = ground.survey(self._tree, wanted)
         except OSError as error:
             raise disk_error(self._tree.root, error) from error
-        return {name: one.sha256 if isinstance(one, Found) else "" for name, one in found.items()}
+        return {name: self._in_words(name, one) if isinstance(one, Obstacle) else one for name, one in found.items()}
+
+    def _in_words(self, name: str, one: Obstacle) -> Obstacle:
+        parts = name.split("/")
+        for at in ("/".join(parts[:depth]) for depth in range(1, len(parts) + 1)):
+            if (self._tree.root / at).is_symlink():
+                return Obstacle(f"{at} is a symbolic link, which is not followed")
+        return one
 
     def read(self, name: str) -> bytes | None:
         """Return a small file's bytes, None where there is none."""

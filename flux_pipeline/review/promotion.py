@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from flux_pipeline.errors import UsageError
+from flux_pipeline.manifest.paths import MAX_PATH
 
 INDEX: Final = "promoted.json"
 _VERSION: Final = "flux_pipeline_promoted"
 _FOLDERS: Final = ("outputs/simulated/", "outputs/")
+_MOST_BYTES: Final = 255  # of one name
+_SUM: Final = re.compile("[0-9a-f]{64}")
 
 _CHANGED: Final = "changed since it was promoted, so it is left: move it away, and promote again"
 
@@ -49,6 +53,14 @@ class Entry:
     @property
     def sums(self) -> frozenset[str]:
         return frozenset((self.sha256, *self.was))
+
+
+@dataclass(frozen=True, slots=True)
+class There:
+    """What has a name already: the SHA-256 of a file, or why it is none that can be read."""
+
+    sha256: str
+    obstacle: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,25 +107,26 @@ def apart(wanted: Iterable[Wanted]) -> tuple[Wanted, ...]:
     return tuple(owners.values())
 
 
-def decide(one: Wanted, there: str | None, index: Index, lives: Callable[[str], bool]) -> tuple[State, str]:
+def decide(one: Wanted, there: There | None, index: Index, lives: Callable[[str], bool]) -> tuple[State, str]:
     """Say what is to be done for a file, and why it cannot.
 
-    `there` is the SHA-256 of what has the name already, empty if it is no file, None if nothing has it; `lives` tells
-    whether a manifest of the index still exists.
+    `there` is what has the name already, None if nothing has it; `lives` tells whether a manifest of the index still exists.
     """
     known = index.entries.get(one.name)
     if one.absent:
         return "missing", one.absent
-    if there in one.sums:
-        return "kept", ""
     if there is None:
         return "promoted", ""
+    if there.sha256 in one.sums:
+        return "kept", ""
+    if there.obstacle:
+        return "in the way", f"{there.obstacle}: move it away, or name another folder with --to"
     if known is None:
         return (
             "in the way",
             "a file of that name is there which no promotion put there: move it away, and promote again",
         )
-    if there not in known.sums:
+    if there.sha256 not in known.sums:
         return "in the way", f"it was {_CHANGED}"
     if known.manifest != one.manifest and lives(known.manifest):
         return "in the way", f"{known.manifest} has promoted a picture of that name: use another folder for one of them"
@@ -131,9 +144,12 @@ def stale(
             yield name
 
 
-def part(name: str, there: str | None, index: Index, *, prune: bool) -> Gone:
+def part(name: str, there: There | None, index: Index, *, prune: bool) -> Gone:
     """Say what becomes of a file that is no longer approved; `there` is as for `decide`."""
-    if there is not None and there not in index.entries[name].sums:
+    state: Parting = "left" if prune else "stale"
+    if there is not None and there.obstacle:
+        return Gone(name, state, f"it is no longer approved, but {there.obstacle}: move it away, and promote again")
+    if there is not None and there.sha256 not in index.entries[name].sums:
         return left(name, prune=prune)
     reason = "it is no longer approved" if there is not None else "it is no longer approved, and not there any more"
     return Gone(name, "pruned", reason) if prune else Gone(name, "stale", f"{reason}: --prune")
@@ -152,6 +168,7 @@ def read(data: bytes | None, where: str, *, simulated: bool) -> Index:
     """
     if data is None:
         return Index(entries={}, simulated=simulated)
+    remedy = "restore it, or promote into another folder; nothing was copied"
     try:
         document = json.loads(data)
         index = Index(
@@ -160,15 +177,22 @@ def read(data: bytes | None, where: str, *, simulated: bool) -> Index:
         )
         newer = document[_VERSION] != 1
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise UsageError(
-            f"{where} is damaged: restore it, or promote into another folder; nothing was copied"
-        ) from error
+        raise UsageError(f"{where} is damaged: {remedy}") from error
     if newer:
         raise UsageError(f"{where} was written by a newer version: upgrade flux-pipeline; nothing was copied")
+    for name in index.entries:
+        if not _is_below(name):
+            raise UsageError(f"{where} is damaged: it names {name!r}, which is no file of its folder: {remedy}")
     if index.simulated is not simulated:
         what, other = ("rehearsed", "paid") if index.simulated else ("paid", "rehearsed")
         raise UsageError(f"{where} is of {what} pictures, and these are {other}: name another folder with --to")
     return index
+
+
+def _is_below(name: str) -> bool:
+    parts = name.split("/")
+    fits = len(name.encode()) <= MAX_PATH and all(len(part.encode()) <= _MOST_BYTES for part in parts)
+    return fits and "\0" not in name and not {"", ".", ".."}.intersection(parts)
 
 
 def write(index: Index) -> bytes:
@@ -191,15 +215,22 @@ def _body(one: Entry) -> dict[str, Any]:
 def _entry(one: Mapping[str, Any]) -> Entry:
     was: Sequence[Any] = one.get("was", [])
     return Entry(
-        sha256=_text(one["sha256"]),
+        sha256=_sum(one["sha256"]),
         cell=_text(one["cell"]),
         key=_text(one["key"]),
         manifest=_text(one["manifest"]),
-        was=tuple(map(_text, was)),
+        was=tuple(map(_sum, was)),
     )
+
+
+def _sum(value: Any) -> str:
+    if _SUM.fullmatch(_text(value)) is None:
+        raise ValueError
+    return _text(value)
 
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError
+    value.encode()  # half a surrogate pair is no text
     return value

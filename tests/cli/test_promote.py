@@ -258,6 +258,124 @@ def test_the_folder_of_the_pictures_themselves_is_refused(made):
     assert len(workshop.pictures()) == 3
 
 
+@pytest.mark.parametrize("folder", ["outputs/hero", "outputs/simulated", "outputs/not/there", "manifests/../outputs/a"])
+def test_no_folder_among_the_pictures_is_taken(made, folder):
+    workshop, call = made
+    decide(workshop.lockfile, ONE)
+    done = call("promote", "--to", folder)
+    assert (done.code, f"--to {folder}: the pictures themselves are there: name another folder" in done.err) == (
+        2,
+        True,
+    )
+    assert len(workshop.pictures()) == 3
+
+
+def test_pictures_outside_outputs_keep_their_folder_to_themselves_too(made):
+    workshop, call = made
+    decide(workshop.lockfile, ONE)
+    workshop.write(entry(), output="art/gen/{{ seed }}.{{ ext }}")
+    assert call("run", "--no-progress").code == 0
+    assert {call("promote", "--to", folder).code for folder in ("art/gen", "art/gen/chosen")} == {2}
+    assert call("promote", "--to", "art/chosen").code == 0
+
+
+def test_a_folder_without_a_name_is_refused(made):
+    workshop, call = made
+    decide(workshop.lockfile, ONE)
+    before = {*workshop.folder.iterdir()}
+    done = call("promote", "--to", "")
+    assert (done.code, "it names no folder: write one such as assets" in done.err) == (2, True)
+    assert {*workshop.folder.iterdir()} == before
+    assert call("promote", "--to", ".").code == 0
+
+
+@pytest.mark.parametrize(
+    ("to", "words"),
+    [
+        ("somefile", "somefile is a file, not a folder: name a folder"),
+        ("somefile/below", "somefile is a file, not a folder: name a folder"),
+        ("nowhere", "nowhere is a symbolic link, not a folder: name a folder"),
+    ],
+)
+def test_what_is_no_folder_is_named_and_left(made, to, words):
+    workshop, call = made
+    decide(workshop.lockfile, ONE)
+    (workshop.folder / "somefile").write_text("mine")
+    (workshop.folder / "nowhere").symlink_to("not/there")
+    done = call("promote", "--to", to)
+    assert (done.code, f"--to {to}: {words}" in done.err) == (2, True)
+    assert (workshop.folder / "somefile").read_text() == "mine"
+
+
+@pytest.mark.parametrize("link", ["hero", "hero/1.png"])
+def test_a_link_in_the_folder_is_not_followed_and_is_said_to_be_one(made, link):
+    workshop, call = made
+    decide(workshop.lockfile, ONE)
+    elsewhere = workshop.folder / "elsewhere"
+    elsewhere.mkdir()
+    at = workshop.folder / "assets" / link
+    at.parent.mkdir(parents=True)
+    at.symlink_to(elsewhere)
+    done = call("promote", "--to", "assets")
+    said = (
+        f"in the way hero/1.png  {link} is a symbolic link, which is not followed: move it away, or name another folder"
+    )
+    assert (done.code, said in done.out, [*elsewhere.iterdir()]) == (1, True, [])
+
+
+def test_pruning_goes_through_no_link(made):
+    workshop, call = made
+    decide(workshop.lockfile, ONE)
+    promote(call)
+    decide(workshop.lockfile, ONE, "none")
+    folder, elsewhere = workshop.folder / "assets/hero", workshop.folder / "elsewhere"
+    folder.rename(elsewhere)
+    folder.symlink_to(elsewhere)
+    done = call("promote", "--to", "assets", "--prune")
+    assert (done.code, len([*elsewhere.iterdir()])) == (1, 1)
+    assert (
+        "left       hero/1.png  it is no longer approved, but hero is a symbolic link, which is not followed"
+        in done.out
+    )
+
+
+def test_a_folder_in_the_place_of_a_file_is_named(made):
+    workshop, call = made
+    decide(workshop.lockfile, ONE)
+    (workshop.folder / "assets/hero/1.png").mkdir(parents=True)
+    assert "hero/1.png: is a folder, not a file: move it away" in call("promote", "--to", "assets").out
+
+
+KNOWN = {"sha256": "0" * 64, "cell": ONE, "key": "k", "manifest": "../manifests/m.yaml"}
+
+
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [
+        *(
+            (name, KNOWN)
+            for name in ("../af", "/etc/passwd", "hero/../../af", "hero//1.png", "", ".", "a\0b", "n" * 256)
+        ),
+        ("half \ud800.png", KNOWN),
+        ("hero/1.png", KNOWN | {"sha256": ""}),
+        ("hero/1.png", KNOWN | {"was": ["all"]}),
+    ],
+)
+def test_an_index_that_names_what_no_promotion_can_have_put_there_is_damaged(made, name, known):
+    workshop, call = made
+    decide(workshop.lockfile, ONE)
+    index = workshop.folder / "assets/promoted.json"
+    index.parent.mkdir()
+    index.write_text(json.dumps({"flux_pipeline_promoted": 1, "simulated": False, "files": {name: known}}))
+    (workshop.folder / "af").write_text("mine")
+    done = call("promote", "--to", "assets", "--prune")
+    assert (done.code, names(workshop), (workshop.folder / "af").read_text()) == (2, [], "mine")
+    assert "assets/promoted.json is damaged" in done.err
+    assert "restore it, or promote into another folder; nothing was copied" in done.err
+    if ".." in name:
+        assert f"it names {name!r}, which is no file of its folder" in done.err
+
+
 @pytest.mark.parametrize("index", [b"{", b"[]", b'{"flux_pipeline_promoted": 2, "simulated": false, "files": {}}'])
 def test_an_index_that_cannot_be_read_stops_it_before_anything_is_copied(made, index):
     workshop, call = made
