@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from browser.albums import entry, project
@@ -40,7 +43,9 @@ def test_all_cells_are_there_and_those_without_a_picture_say_why(gallery, screen
     settled(page, 500)
     assert page.locator("h1").inner_text() == "Gallery of m.yaml"
     assert page.locator(".entry h2 .name").all_inner_texts() == ["small-bottle", "large-bottle"]
-    assert page.locator(".entry h2 .count").all_inner_texts() == ["250 pictures", "250 pictures"]
+    assert page.locator(".entry h2 .count").all_inner_texts() == ["250 cells", "250 cells"]
+    assert page.locator(".facts li").all_inner_texts()[:3] == ["500 cells", "462 pictures", "2 entries"]
+    assert page.locator(".shown").inner_text() == "500 cells"
     reasons = dict(
         page.evaluate("[...document.querySelectorAll('.blank')].map((one) => [one.dataset.state, one.textContent])")
     )
@@ -57,9 +62,9 @@ def test_words_narrow_the_pictures_and_the_count_says_so(gallery, screen):
     assert focused(page) == "find"
     page.keyboard.type("teal LARGE")
     settled(page, 50)
-    assert page.locator(".shown").inner_text() == "50 of 500 pictures"
-    assert page.locator(".entry:visible h2").all_inner_texts() == ["large-bottle\n50 of 250 pictures"]
-    page.wait_for_function("() => document.querySelector('[role=status]').textContent === '50 of 500 pictures shown'")
+    assert page.locator(".shown").inner_text() == "50 of 500 cells"
+    assert page.locator(".entry:visible h2").all_inner_texts() == ["large-bottle\n50 of 250 cells"]
+    page.wait_for_function("() => document.querySelector('[role=status]').textContent === '50 of 500 cells shown'")
     page.keyboard.press("Escape")
     settled(page, 500)
     assert page.locator("#find").input_value() == ""
@@ -337,3 +342,23 @@ def test_on_paper_every_picture_is_there_and_no_control(gallery, screen):
     assert page.locator(".bar:visible, .more:visible").count() == 0
     assert page.locator(".card:visible").count() == 100
     assert page.locator(".card").first.evaluate("(one) => getComputedStyle(one).contentVisibility") == "visible"
+
+
+def test_on_a_web_server_the_page_asks_for_nothing_but_itself_and_its_pictures(tmp_path, monkeypatch, browser):
+    asked, said = [], []
+
+    class Site(SimpleHTTPRequestHandler):
+        def log_request(self, code="-", _size="-"):
+            asked.append((self.path.split("/")[1], int(code)))
+
+    manifest = project(tmp_path, entry("hero", color=["red"], place=["oak"], size=["240x240"]))
+    assert call(tmp_path, monkeypatch, "gallery", manifest) in (0, None)
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Site, directory=tmp_path)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        page = browser.new_page()
+        page.on("console", lambda one: said.append(one.text))
+        page.goto(f"http://127.0.0.1:{server.server_port}/gallery.html", wait_until="networkidle")
+        page.close()
+        server.shutdown()
+    assert said == []
+    assert {*asked} == {("gallery.html", 200), ("gallery_files", 200)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from html import unescape
 
@@ -126,10 +127,31 @@ def test_the_page_is_the_same_each_time_and_names_itself():
     small = {"a" * 64: Thumbnail("small.webp", 3, 2)}
     assert page(made, small, str) == page(made, small, str)
     assert page(made, small, str).count('loading="lazy"') == 3
-    assert "img-src 'self' file:;" in unescape(page(made, small, str))
-    assert "img-src 'self' file: data:;" in unescape(
-        page(made, {"a" * 64: Thumbnail("data:image/webp;base64,", 3, 2)}, str)
+    assert "img-src 'self' file: data:;" in unescape(page(made, small, str))
+
+
+def test_a_review_has_its_own_title_and_no_page_asks_for_an_icon():
+    made = of([card(0, "text", entry="hero", axes={}, picture=picture("a.png"))])
+    alone, reviewed = page(made, {}, str), page(made, {}, str, review={"cells": {}})
+    assert ("<title>Gallery of " in alone, "<h1>Gallery of " in alone) == (True, True)
+    assert ("<title>Review of " in reviewed, "<h1>Review of " in reviewed) == (True, True)
+    for text in (alone, reviewed):
+        assert text.count('<link rel="icon" href="data:,">') == 1
+        assert re.search(r"img-src [^;]*data:", unescape(text))
+
+
+def test_what_is_counted_are_pictures_where_every_cell_has_one_and_cells_elsewhere():
+    there, failed = (
+        card(at, "text", entry=name, axes={}, picture=one)
+        for at, (name, one) in enumerate([("hero", picture("a.png")), ("jar", None)])
     )
+    counts = {
+        "whole": re.findall(r"[0-9]+ (?:pictures?|cells?)\b", page(of([there]), {}, str).partition("<script")[0]),
+        "mixed": re.findall(
+            r"[0-9]+ (?:pictures?|cells?)\b", page(of([there, failed]), {}, str).partition("<script")[0]
+        ),
+    }
+    assert counts == {"whole": ["1 picture", "1 picture"], "mixed": ["2 cells", "1 picture", "1 cell", "1 cell"]}
 
 
 def test_a_file_that_is_no_picture_has_a_card_that_says_so():

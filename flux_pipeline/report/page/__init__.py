@@ -53,21 +53,23 @@ def page(
     With `review`, which docs/review.md describes, pictures can be decided on, and the page has to be served.
     """
     style, program = _parts(reviewed=review is not None)
-    embedded = any(one.source.startswith("data:") for one in thumbnails.values() if isinstance(one, Thumbnail))
-    title = f"Gallery of {', '.join(PurePath(manifest).name for manifest in album.manifests)}"
+    names = ", ".join(PurePath(manifest).name for manifest in album.manifests)
+    title = f"{'Gallery' if review is None else 'Review'} of {names}"
     numbers = {id(card): number for number, card in enumerate(album.cards)}
-    sections = [_section(one, at, numbers, thumbnails, link) for at, one in enumerate(album.sections)]
+    noun = _noun(album)
+    sections = [_section(one, at, noun, numbers, thumbnails, link) for at, one in enumerate(album.sections)]
     head = (
         element("meta", charset="utf-8"),
         element(
             "meta",
             http_equiv="Content-Security-Policy",
-            content=_policy(style, program, embedded=embedded, served=review is not None),
+            content=_policy(style, program, served=review is not None),
         ),
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         element("meta", name="referrer", content="no-referrer"),
         element("meta", name="color-scheme", content="light dark"),
         element("meta", name="generator", content="flux-pipeline"),
+        element("link", rel="icon", href="data:,"),  # none: else a browser asks the server for /favicon.ico
         element("title", plain(title)),
         element("style", Html(style)),
     )
@@ -136,7 +138,7 @@ def _cost(card: Card) -> str:
 def served_policy() -> str:
     """Return what the headers of a page with a review have to allow, and nothing more."""
     style, program = _parts(reviewed=True)
-    return f"{_policy(style, program, embedded=False, served=True)}; frame-ancestors 'none'"
+    return f"{_policy(style, program, served=True)}; frame-ancestors 'none'"
 
 
 def _parts(*, reviewed: bool) -> tuple[str, str]:
@@ -146,10 +148,8 @@ def _parts(*, reviewed: bool) -> tuple[str, str]:
     return _asset("page.css"), _program(_PROGRAM)
 
 
-def _policy(style: str, program: str, *, embedded: bool, served: bool) -> str:
-    images = "img-src 'self' file: data:" if embedded else "img-src 'self' file:"
-    if served:
-        images = "img-src 'self'; connect-src 'self'"
+def _policy(style: str, program: str, *, served: bool) -> str:
+    images = "img-src 'self' data:; connect-src 'self'" if served else "img-src 'self' file: data:"
     own = f"script-src '{_hash(program)}'; style-src '{_hash(style)}'"
     return f"default-src 'none'; {own}; {images}; base-uri 'none'; form-action 'none'"
 
@@ -177,12 +177,18 @@ def _summary(album: Album) -> Iterator[str]:
     hedge = f" and {unknown} of unknown cost" if unknown else ""
     paid = [f"{money(spent)} paid{hedge}"] if album.pictures else []
     facts = (
+        *([] if _noun(album) == "picture" else [_counted(len(album.cards), "cell")]),
         _counted(album.pictures, "picture"),
         _counted(len(album.sections), "entry", "entries"),
         *(f"{count} {state}" for state, count in album.counts().items() if state != "saved"),
         *(["a rehearsal: nothing was paid"] if album.simulated else paid),
     )
     yield element("ul", *(element("li", fact) for fact in facts), class_="facts")
+
+
+def _noun(album: Album) -> str:
+    """Return what the page counts: pictures where every cell has one, or else cells."""
+    return "picture" if album.pictures == len(album.cards) else "cell"
 
 
 def _counted(count: int, one: str, many: str = "") -> str:
@@ -205,10 +211,15 @@ def _welcome(album: Album) -> Iterator[str]:
 
 
 def _section(
-    section: Section, at: int, numbers: Mapping[int, int], thumbnails: Thumbnails, link: Callable[[str], str]
+    section: Section,
+    at: int,
+    noun: str,
+    numbers: Mapping[int, int],
+    thumbnails: Thumbnails,
+    link: Callable[[str], str],
 ) -> Html:
     cards = [_card(card, numbers[id(card)], section.varying, thumbnails, link) for card in section.cards]
-    count = element("span", _counted(len(cards), "picture"), class_="count")
+    count = element("span", _counted(len(cards), noun), class_="count")
     return element(
         "section",
         element("h2", element("span", section.entry, class_="name"), Html(" "), count, id=f"entry-{at}"),

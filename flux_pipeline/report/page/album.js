@@ -17,6 +17,7 @@ const items = [...document.querySelectorAll(".card")].map((card, at) => {
     placed: true, // and its card is where it belongs
   };
 });
+const noun = items.every((item) => item.data.file !== null) ? "picture" : "cell"; // what is counted: not every cell has one
 const byName = new Map(items.map((item) => [item.data.name, item]));
 const sections = [...document.querySelectorAll(".entry")].map((element) => ({
   element,

@@ -86,7 +86,8 @@ function reflect(count) {
     if (group.select) group.select.selectedIndex = chosen ? group.values.indexOf([...chosen][0]) + 1 : 0;
   }
   clear.hidden = !isNarrowed();
-  const some = isNarrowed() ? `${count.toLocaleString("en")} of ${counted(items.length, "picture")}` : counted(items.length, "picture");
+  const all = counted(items.length, noun);
+  const some = isNarrowed() ? `${count.toLocaleString("en")} of ${all}` : all;
   shownCount.textContent = some;
   announceSoon(`${some} shown`);
 }

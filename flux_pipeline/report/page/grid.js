@@ -14,7 +14,7 @@ const nothing = make(
   "div",
   { class: "empty", hidden: true },
   make("h2", {}, "Nothing matches"),
-  make("p", {}, "No picture has all of these words and values."),
+  make("p", {}, `No ${noun} has all of these words and values.`),
   make("button", { type: "button", onclick: () => clearFilters() }, "Clear the filters"),
 );
 pictures.append(nothing);
@@ -40,7 +40,7 @@ function show() {
     section.body.hidden = true;
     stale.push(section.body);
     const left = section.items.filter((item) => item.shown);
-    const all = counted(section.items.length, "picture");
+    const all = counted(section.items.length, noun);
     section.count.textContent = left.length === section.items.length ? all : `${left.length.toLocaleString("en")} of ${all}`;
     if (left.length) layOut(section, left);
   }
