@@ -24,6 +24,7 @@ from flux_pipeline.ledger.history import History
 from flux_pipeline.report import page as pages
 from flux_pipeline.report.gallery import Album, Picture, album
 from flux_pipeline.review.server import Answer, refusal, said
+from flux_pipeline.review.standing import Standing
 
 _CACHE: Final = Path(".flux-pipeline/thumbnails")
 _MOST_NOTE: Final = 2000
@@ -96,6 +97,11 @@ class Bench:
             return said(200, {"decisions": _decisions(work, work.history())})
         except FluxError as error:
             return refusal(409, str(error))
+
+    def standings(self) -> tuple[Standing, ...]:
+        """Say what was decided on every cell's picture; FluxError where nobody can say it."""
+        work = self._load()
+        return work.standings(work.history())
 
     def decide(self, asked: Any) -> Answer:
         """Record a decision; 409 when the manifest or the file is not what was looked at, 423 while a run goes on."""

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
-from typing import Any
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from flux_pipeline.cli import options
 
+if TYPE_CHECKING:
+    from flux_pipeline.cli.desk import Bench
+
+_INTERRUPTED = 130
+
 
 @click.command()
 @options.scope
 @options.flag("--port", type=click.IntRange(0, 65535), default=0, help="Which port; a free one by default.")
-def command(as_json: bool, port: int, **scope: Any) -> None:
+def command(as_json: bool, port: int, **scope: Any) -> int:
     """Serve the pictures of MANIFEST on loopback, to approve, reject or pick, until interrupted.
 
     Decisions go into the lockfile at once, with your name from git. Keys: a approves, r rejects, p picks one of those that
@@ -36,13 +45,55 @@ def command(as_json: bool, port: int, **scope: Any) -> None:
             raise UsageError(f"--port {port}: {error.strerror}; name another, or none for a free one") from error
         bench.token = server.token
         with server:
-            if as_json:
-                project.print_document({"url": server.url, "reviewer": who})
-            else:
-                click.echo(server.url)
-                click.echo(f"reviewing as {who}; open the address above, and end with Ctrl-C", err=True)
-            sys.stdout.flush()
             try:
-                server.serve_forever()
+                with suppress(KeyboardInterrupt):
+                    _invite(server.url, who, as_json=as_json)
+                    server.serve_forever()
             finally:
                 server.writing.acquire(timeout=5)  # what is being written is written; nothing more is begun
+        for line in _ended(bench, scope):
+            click.echo(line, err=True)
+    return _INTERRUPTED
+
+
+def _invite(url: str, who: str, *, as_json: bool) -> None:
+    from flux_pipeline.cli import project
+
+    if as_json:
+        project.print_document({"url": url, "reviewer": who})
+    else:
+        click.echo(url)
+        click.echo(f"reviewing as {who}; open the address above, and end with Ctrl-C", err=True)
+    sys.stdout.flush()
+
+
+def _ended(bench: Bench, scope: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what the review has come to, and what to do next."""
+    from flux_pipeline.errors import FluxError
+    from flux_pipeline.report.text import plain
+    from flux_pipeline.review.standing import counted
+
+    try:
+        counts = counted(bench.standings())
+    except FluxError as error:
+        yield f"the review has ended, and what was decided is in the lockfile; {error}"
+        return
+    again = f", {counts['void']} to look at again" if counts["void"] else ""
+    words = ", ".join(f"{counts[state]} {state}" for state in ("approved", "rejected"))
+    yield f"the review has ended: {words}{again}, {counts['none']} undecided"
+    if counts["approved"]:
+        yield plain(f"next: {_command('promote', scope)} --to DIR")
+    else:
+        yield plain(f"nothing is approved yet: {_command('review', scope)} goes on")
+
+
+def _command(name: str, scope: Mapping[str, Any]) -> str:
+    """Return a command on the same pictures, as it is written in a shell."""
+    words = ["flux-pipeline", name, *map(str, scope["manifests"])]
+    for glob in scope["select"]:
+        words += ["--select", glob]
+    places = {"--max-cells": scope["max_cells"], "--lockfile": scope["lockfile"], "--output-dir": scope["output_dir"]}
+    for flag, value in places.items():
+        if value not in (None, Path()):
+            words += [flag, str(value)]
+    return shlex.join([*words, *(["--simulate"] if scope["simulate"] else [])])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import re
+import shlex
 import signal
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
@@ -333,6 +334,47 @@ def test_an_interrupted_review_ends_with_130_and_leaves_nothing_behind(made, sta
     assert (code, "Traceback" in said, review.token in said) == (130, False, False)
     assert sorted(path.name for path in workshop.manifest.parent.iterdir()) == ["m.lock", "m.lock.held", "m.yaml"]
     assert len(workshop.lines()) == 3
+
+
+def test_the_end_says_how_many_are_decided_and_what_comes_next(made, start):
+    workshop, call = made
+    review = start("--select", "hero/*", "--output-dir", "./")
+    review.decide(ONE)
+    review.decide(TWO, "rejected")
+    code, said = review.end()
+    assert (code, said.splitlines()[-2:]) == (
+        130,
+        [
+            "the review has ended: 1 approved, 1 rejected, 1 undecided",
+            "next: flux-pipeline promote manifests/m.yaml --select 'hero/*' --to DIR",
+        ],
+    )
+    assert "interrupted" not in said
+    promoted = said.splitlines()[-1].removeprefix("next: ").replace("DIR", "assets")
+    assert call(*shlex.split(promoted)[1:], manifest=None).code == 0
+    assert (workshop.folder / "assets/hero/1.png").exists()
+
+
+def test_an_end_without_approvals_or_without_a_sound_manifest_says_so(made, start):
+    workshop, _ = made
+    review, later = start(), start("--lockfile", "manifests/m.lock")
+    code, said = review.end()
+    assert (code, said.splitlines()[-2:]) == (
+        130,
+        [
+            "the review has ended: 0 approved, 0 rejected, 3 undecided",
+            "nothing is approved yet: flux-pipeline review manifests/m.yaml goes on",
+        ],
+    )
+    later.decide(ONE)
+    workshop.write(entry(prompt="A teal bottle"))
+    assert "0 approved, 0 rejected, 1 to look at again, 2 undecided" in start().end()[1]
+    workshop.manifest.write_text("version: 1\nentries: [")
+    code, said = later.end()
+    assert (code, "the review has ended, and what was decided is in the lockfile; manifests/m.yaml:2" in said) == (
+        130,
+        True,
+    )
 
 
 def test_a_port_in_use_is_said_in_words(made, start):
