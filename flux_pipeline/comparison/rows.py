@@ -1,4 +1,4 @@
-"""One lockfile against another, cell by cell: what was asked for, what came of it, and the dollars; pure."""
+"""What a comparison is made of: its two sides, a row for each cell, and the dollars."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from flux_pipeline.ledger.facts import MODEL, FileFact, Submission
+from flux_pipeline.ledger.facts import FileFact
 from flux_pipeline.ledger.history import History
 from flux_pipeline.ledger.keys import Json, Render
 
@@ -36,6 +36,14 @@ class Dollars:
     @classmethod
     def of(cls, amount: Decimal | None) -> Dollars:
         return cls(unknown=1) if amount is None else cls(amount)
+
+    @classmethod
+    def sum(cls, amounts: Iterable[Dollars]) -> Dollars:
+        known, unknown = Decimal(0), 0
+        for one in amounts:
+            known += one.known
+            unknown += one.unknown
+        return cls(known, unknown)
 
     def __add__(self, other: Dollars) -> Dollars:
         return Dollars(self.known + other.known, self.unknown + other.unknown)
@@ -164,11 +172,11 @@ class Comparison:
         every = (*self.rows, self.elsewhere)
         return replace(
             self.elsewhere,
-            spent_before=_sum(row.spent_before for row in every),
-            spent_after=_sum(row.spent_after for row in every),
-            difference=_sum(row.difference for row in every),
-            paid=_sum(row.paid for row in every),
-            due=_sum(row.due for row in every),
+            spent_before=Dollars.sum(row.spent_before for row in every),
+            spent_after=Dollars.sum(row.spent_after for row in every),
+            difference=Dollars.sum(row.difference for row in every),
+            paid=Dollars.sum(row.paid for row in every),
+            due=Dollars.sum(row.due for row in every),
         )
 
     def narrow(self, select: Sequence[str]) -> Comparison:
@@ -177,142 +185,6 @@ class Comparison:
             return self
         rows = (row for row in self.rows if any(fnmatchcase(row.cell, glob) for glob in select))
         return Comparison(tuple(rows), Row(cell="", before=None, after=None))
-
-
-def compare(old: Side, new: Side) -> Comparison:
-    """Set two sides against each other; the cells are in the new order, those that are gone at the end."""
-    before, after = _versions(old), _versions(new)
-    names = tuple(dict.fromkeys((*after, *before)))
-    was, now = _owners(old.history, before, names), _owners(new.history, after, names)
-    first_before, first_after = _firsts(before), _firsts(after)
-    rows = []
-    for name in names:
-        one, other = before.get(name), after.get(name)
-        row = _priced(Row(cell=name, before=one, after=other), was.get(name, {}), now.get(name, {}), old.history)
-        if other is not None and first_after[other.key] == name and row.change in (Change.ADDED, Change.CHANGED):
-            row = replace(row, due=row.due + _to_pay(new, other))
-        if other is None and one is not None:
-            row = replace(row, twin=first_after.get(one.key))
-        elif one is None and other is not None:
-            row = replace(row, twin=first_before.get(other.key))
-        rows.append(row)
-    elsewhere = _priced(Row(cell="", before=None, after=None), was.get("", {}), now.get("", {}), old.history)
-    return Comparison(tuple(rows), elsewhere)
-
-
-def _versions(side: Side) -> dict[str, Version]:
-    if side.cells is not None:
-        return {cell.id: _version(side, cell.render.key, cell.path, cell.render) for cell in side.cells}
-    newest: dict[str, Submission] = {}
-    for one in side.history.submissions.values():
-        name = _name(one)
-        if name not in newest or _age(one) > _age(newest[name]):
-            newest[name] = one
-    return {name: _version(side, one.key, None, side.requests.get(one.key)) for name, one in newest.items()}
-
-
-def _name(one: Submission) -> str:
-    return one.cell or one.key
-
-
-def _age(one: Submission) -> tuple[str, int, str]:
-    """Order submissions of a cell: what was taken over has no intent, and counts from its end."""
-    tasks = [int(task) for task in one.tasks if task.isdecimal()]
-    return (one.intended_at or (one.settled.at if one.settled else ""), max(tasks, default=0), one.id)
-
-
-def _version(side: Side, key: str, wanted: str | None, request: Render | None) -> Version:
-    best = side.history.best(key)
-    saved = max((one for one in side.history.of(key) if one.files), key=_age, default=None)
-    files = saved.files if saved else {}
-    path = wanted if wanted is not None and (wanted in files or not files) else min(files, default=None)
-    told = best.extra.get(MODEL) if best else None
-    return Version(
-        key=key,
-        state=_state(best),
-        path=wanted or path,
-        picture=files.get(path) if path is not None else None,
-        task=best.task if best else None,
-        model=request.model if request else told if isinstance(told, str) else None,
-        request=request,
-    )
-
-
-def _state(best: Submission | None) -> str:
-    if best is None:
-        return "pending"
-    if best.finished:
-        return "saved" if best.files else "paid"
-    if best.running or best.unclear:
-        return "running" if best.running else "doubtful"
-    if best.settled is not None:
-        return best.settled.state
-    return "failed" if best.refused is not None else "pending"
-
-
-def _owners(
-    history: History, versions: Mapping[str, Version], names: Iterable[str]
-) -> dict[str, dict[str, Submission]]:
-    """Give every submission to one cell: to its own if that still asks for it, else to the first that does."""
-    first, every = _firsts(versions), frozenset(names)
-    owned: dict[str, dict[str, Submission]] = {}
-    for one in history.submissions.values():
-        name = _name(one)
-        own = versions.get(name)
-        if own is None or own.key != one.key:
-            name = first.get(one.key) or (name if name in every else "")
-        owned.setdefault(name, {})[one.id] = one
-    return owned
-
-
-def _firsts(versions: Mapping[str, Version]) -> dict[str, str]:
-    first: dict[str, str] = {}
-    for name, version in versions.items():
-        first.setdefault(version.key, name)
-    return first
-
-
-def _priced(row: Row, old: Mapping[str, Submission], new: Mapping[str, Submission], known: History) -> Row:
-    """Add the dollars of a row's submissions; `known` is what had happened before, in whichever row it was."""
-    before = known.submissions
-    return replace(
-        row,
-        spent_before=_sum(map(_recorded, old.values())),
-        spent_after=_sum(map(_recorded, new.values())),
-        difference=_sum(_difference(old.get(name), new.get(name)) for name in {*old, *new}),
-        paid=_sum(
-            _recorded(one) for name, one in new.items() if one.settled and not (name in before and before[name].settled)
-        ),
-        due=_sum(_recorded(one) for name, one in new.items() if not one.settled and name not in before),
-    )
-
-
-def _recorded(one: Submission) -> Dollars:
-    return Dollars.of(None) if one.unpriced else Dollars(one.reserved)
-
-
-def _difference(was: Submission | None, now: Submission | None) -> Dollars:
-    old, new = (_recorded(one) if one else Dollars() for one in (was, now))
-    if old.unknown and new.unknown:
-        return Dollars()
-    return Dollars(unknown=1) if old.unknown or new.unknown else Dollars(new.known - old.known)
-
-
-def _to_pay(side: Side, version: Version) -> Dollars:
-    """Return what the next run would submit this for; nothing where there is a picture, or may be one on its way."""
-    if version.state not in ("pending", "failed", "cancelled"):
-        return Dollars()
-    best = side.history.best(version.key)
-    told = side.estimates.get(version.key)
-    return Dollars.of(told if told is not None or best is None else best.estimate)
-
-
-def _sum(amounts: Iterable[Dollars]) -> Dollars:
-    known, unknown = Decimal(0), 0
-    for one in amounts:
-        known += one.known
-        unknown += one.unknown
-    return Dollars(known, unknown)
 
 
 def _differ(one: Json, other: Json) -> bool:
