@@ -90,7 +90,8 @@ class Row:
     `spent_before` and `spent_after` are what the lockfiles record for the cell, reserved dollars included, and
     `difference` is what lies between them, unknown where one submission's amount is. `paid` was charged in between;
     `due` may still be: what is on its way since, and what is not submitted yet, as estimated. Dollars are counted for the
-    first cell of a render only. `twin` is a cell of the other side with the same request.
+    first cell of a render only. `twin` is a cell of the other side with the same request. A row whose `cell` is empty has the
+    dollars of renders that no cell of either side asks for.
     """
 
     cell: str
@@ -105,6 +106,8 @@ class Row:
 
     @property
     def change(self) -> Change:
+        if self.before is None and self.after is None:
+            return Change.SAME
         if self.before is None or self.after is None:
             return Change.ADDED if self.before is None else Change.REMOVED
         return Change.SAME if self.before.key == self.after.key else Change.CHANGED
@@ -142,8 +145,13 @@ class Row:
         return tuple(said)
 
     @property
+    def costs_differ(self) -> bool:
+        between = (self.difference, self.paid, self.due)
+        return self.spent_before != self.spent_after or any(one != Dollars() for one in between)
+
+    @property
     def differs(self) -> bool:
-        return self.change is not Change.SAME or bool(self.notes)
+        return self.change is not Change.SAME or bool(self.notes) or self.costs_differ
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,13 +163,14 @@ class Comparison:
 
     @property
     def differs(self) -> bool:
-        return any(row.differs for row in self.rows)
+        return any(row.differs for row in (*self.rows, self.elsewhere))
 
     @property
     def differing(self) -> tuple[Row, ...]:
-        """The rows that differ, by what became of them."""
+        """The rows that differ, by what became of them; no dollar that differs is in none of them."""
         order = list(Change)
-        return tuple(sorted((row for row in self.rows if row.differs), key=lambda row: order.index(row.change)))
+        rows = (row for row in (*self.rows, self.elsewhere) if row.differs)
+        return tuple(sorted(rows, key=lambda row: order.index(row.change)))
 
     def counts(self) -> dict[Change, int]:
         found = [row.change for row in self.rows]

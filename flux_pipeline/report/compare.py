@@ -11,6 +11,7 @@ from typing import Any
 from flux_pipeline.comparison import Change, Comparison, Dollars, Row, Version
 from flux_pipeline.ledger.keys import Json
 from flux_pipeline.report.documents import dollars
+from flux_pipeline.report.standing import UNNAMED
 from flux_pipeline.report.text import known, money
 from flux_pipeline.report.wording import Piece, pieces
 
@@ -81,6 +82,32 @@ def _prompts(row: Row) -> tuple[str, str] | None:
     return row.before.prompt, row.after.prompt
 
 
+def title(row: Row) -> str:
+    """Return what a row is called: its cell, or whose dollars it has."""
+    return row.cell or UNNAMED
+
+
+def kind(row: Row) -> str:
+    """Return the word for a row: what became of its cell."""
+    return str(row.change) if row.cell else "money"
+
+
+def notes(row: Row) -> tuple[str, ...]:
+    """Return what else is worth a word, the dollars among it where nothing else says why they are others."""
+    if row.change is not Change.SAME or row.notes or not row.costs_differ:
+        return row.notes
+    whose = "for a request that it does not make now" if row.cell else "for renders that no cell asks for now"
+    if row.paid != Dollars():
+        return (f"{amount(row.paid)} was paid in between {whose}",)
+    if row.due != Dollars():
+        return (f"{amount(row.due)} may still be due {whose}",)
+    if row.difference.known < 0 and not row.difference.unknown:
+        return (f"{money(-row.difference.known)} less is on record now",)
+    if row.difference.known > 0 and not row.difference.unknown:
+        return (f"{money(row.difference.known)} more is counted for it than before",)
+    return ("what it has cost is known for one side only",)
+
+
 def amount(sum_: Dollars) -> str:
     return known(sum_.known, sum_.unknown)
 
@@ -97,8 +124,9 @@ def counted(comparison: Comparison) -> str:
     """Return the counts in one sentence."""
     counts = comparison.counts()
     odd = sum(row.differs for row in comparison.rows if row.change is Change.SAME)
-    said = [f"{counts[change]} {change}" for change in Change if counts[change]]
-    return (", ".join(said) or "no cells") + (f" ({odd} of them with something new)" if odd else "")
+    said = ", ".join(f"{counts[change]} {change}" for change in Change if counts[change]) or "no cells"
+    new = f" ({odd} of them with something new)" if odd else ""
+    return said + new + (f", and dollars {UNNAMED}" if comparison.elsewhere.differs else "")
 
 
 def costs(total: Row) -> str:
@@ -117,8 +145,8 @@ def text(report: Report) -> Iterator[str]:
     yield f"+++ {_line(report.new)}"
     for row in report.comparison.differing:
         due = f", {amount(row.due)} due" if row.due != Dollars() else ""
-        yield f"{row.change:<8} {_line(row.cell)}  {amount(row.spent_before)} → {amount(row.spent_after)}{due}"
-        yield from (f"  note     {_line(note)}" for note in row.notes)
+        yield f"{kind(row):<8} {_line(title(row))}  {amount(row.spent_before)} → {amount(row.spent_after)}{due}"
+        yield from (f"  note     {_line(note)}" for note in notes(row))
         if changed := wording(row):
             yield f"  prompt   {_line(''.join(map(_marked, changed)))}"
         for name, (old, new) in row.parameters.items():
@@ -151,6 +179,7 @@ def document(report: Report) -> dict[str, Any]:
         "differs": comparison.differs,
         "counts": {str(change): count for change, count in comparison.counts().items()},
         "cost_usd": _dollars(comparison.total()),
+        "not_in_manifest": {"differs": comparison.elsewhere.differs, "cost_usd": _dollars(comparison.elsewhere)},
         "cells": [_row(row, *report.looks.get(row.cell, (None, None))) for row in comparison.rows],
     }
 
@@ -160,7 +189,7 @@ def _row(row: Row, before: Look | None, after: Look | None) -> dict[str, Any]:
         "cell": row.cell,
         "change": str(row.change),
         "differs": row.differs,
-        "notes": list(row.notes),
+        "notes": list(notes(row)),
         "prompt": [[piece.fate, piece.text] for piece in wording(row)],
         "params": {name: {"old": old, "new": new} for name, (old, new) in row.parameters.items()},
         "cost_usd": _dollars(row),

@@ -18,8 +18,11 @@ from flux_pipeline.report.compare import (
     clean,
     costs,
     counted,
+    kind,
+    notes,
     prompt,
     signed,
+    title,
     value,
     wording,
 )
@@ -83,7 +86,7 @@ def _within(lines: list[str], most: int) -> str:
 def _row(row: Row) -> str:
     due = amount(row.due) if row.due != Dollars() else ""
     money = f"{_spent(row.before, row.spent_before)} | {_spent(row.after, row.spent_after)} | {signed(row.difference)}"
-    return f"| {_code(row.cell)} | {row.change} | {money} | {due} |"
+    return f"| {_code(title(row))} | {kind(row)} | {money} | {due} |"
 
 
 def _spent(version: Version | None, spent: Dollars) -> str:
@@ -91,9 +94,9 @@ def _spent(version: Version | None, spent: Dollars) -> str:
 
 
 def _details(row: Row, before: Look | None, after: Look | None) -> Iterator[str]:
-    yield f"<details><summary>{row.change}: {_code(row.cell)}</summary>"
+    yield f"<details><summary>{kind(row)}: {_code(title(row))}</summary>"
     yield ""
-    for note in row.notes:
+    for note in notes(row):
         yield f"- {_code(note)}"
     if changed := wording(row):
         parts = [

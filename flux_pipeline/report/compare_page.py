@@ -15,8 +15,11 @@ from flux_pipeline.report.compare import (
     clean,
     costs,
     counted,
+    kind,
+    notes,
     prompt,
     signed,
+    title,
     value,
     wording,
 )
@@ -111,10 +114,10 @@ def _article(row: Row, before: Look | None, after: Look | None) -> Iterator[str]
         f"{_spent(row.before, row.spent_before)} → {_spent(row.after, row.spent_after)} ({signed(row.difference)}{due})"
     )
     yield (
-        f'<article><header><span class="kind {row.change}">{row.change}</span><h2>{_code(row.cell)}</h2>'
+        f'<article><header><span class="kind {row.change}">{kind(row)}</span><h2>{_code(title(row))}</h2>'
         f'<span class="money">{_text(money)}</span></header>'
     )
-    yield from (f"<p>{_text(note)}</p>" for note in row.notes)
+    yield from (f"<p>{_text(note)}</p>" for note in notes(row))
     if changed := wording(row):
         words = "".join(f"{_TAGS[piece.fate][0]}{_text(piece.text)}{_TAGS[piece.fate][1]}" for piece in changed)
         yield f'<p class="prompt">{words}</p>'

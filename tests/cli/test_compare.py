@@ -95,6 +95,22 @@ def test_what_has_not_changed_is_the_same_and_exit_code_tells(desk):
     assert call("compare", *AGAINST, "--select", "nobody*").code == 2
 
 
+def test_what_was_paid_for_a_prompt_that_was_taken_back_is_listed_and_differs(desk):
+    workshop, call = desk
+    workshop.lockfile.unlink()
+    keys = {one["id"]: one["key"] for one in call("expand", "--json").document["cells"]}
+    kept = [picture(at, cell=name, key=key) for at, (name, key) in enumerate(keys.items(), start=1)]
+    put(workshop.lockfile, ENDPOINT, kept)
+    commit(workshop.folder, "manifests")
+    tried = [picture(at + 2, "e", cell=name) for at, name in enumerate(keys, start=1)]
+    put(workshop.lockfile, ENDPOINT, [*kept, *tried, picture(5, "f", cell="merged/seed=1")])
+    done = call("compare", *AGAINST, "--exit-code", "--format", "text")
+    assert (done.code, "Nothing differs" in done.out) == (1, False)
+    assert done.out.count("$0.03 → $0.06\n  note     $0.03 was paid in between") == 2
+    assert "money    (not in the manifest)  $0.00 → $0.03" in done.out
+    assert "2 same (2 of them with something new), and dollars (not in the manifest)" in done.out
+
+
 def test_two_lockfiles_are_compared_by_key_and_a_manifest_tells_the_prompts(desk):
     workshop, call = desk
     old, new = workshop.folder / "old.lock", workshop.folder / "new.lock"

@@ -102,6 +102,32 @@ def test_what_was_paid_in_between_is_what_ended_in_between(one, other):
     assert paid == Dollars(sum((each.reserved for each in ended), Decimal(0)), sum(each.unpriced for each in ended))
 
 
+@settings(max_examples=60)
+@given(histories, histories, st.booleans())
+def test_no_dollar_that_differs_is_without_a_row(one, other, planned):
+    cells = [cell()] if planned else None
+    found = compare(side(one.submissions.values(), cells), side(other.submissions.values(), cells))
+    listed, total = found.differing, found.total()
+    for name in ("difference", "paid", "due"):
+        assert Dollars.sum(getattr(row, name) for row in listed) == getattr(total, name)
+    assert found.differs == bool(listed)
+
+
+def test_money_of_a_request_that_was_tried_and_taken_back_is_listed_with_its_cell():
+    kept = made(1, "a", cell().key)
+    found = compare(side([kept], [cell()]), side([kept, made(2, "a", "2" * 64)], [cell()]))
+    assert [(row.change, row.paid) for row in found.differing] == [(Change.SAME, Dollars(PRICE))]
+    assert found.differs
+
+
+def test_money_of_no_cell_of_either_side_is_listed_without_one():
+    kept = made(1, "a", cell().key)
+    found = compare(side([kept], [cell()]), side([kept, made(2, "other", "2" * 64)], [cell()]))
+    assert [(row.cell, row.change, row.paid) for row in found.differing] == [("", Change.SAME, Dollars(PRICE))]
+    assert found.differs
+    assert compare(side([kept], []), side([kept], [])).differing == ()
+
+
 def test_a_new_prompt_is_a_change_that_names_what_changed_and_what_is_due():
     old, new = cell(), cell(prompt="A teal mug", guidance=3)
     lines = [made(1, "a", old.key)]

@@ -180,6 +180,34 @@ def test_nothing_that_differs_is_said_in_every_form():
     ]
 
 
+def test_dollars_without_another_row_have_one_of_their_own_in_every_form():
+    cents = Dollars(Decimal("0.12"))
+    stray = Row(cell="", before=None, after=None, spent_after=cents, difference=cents, paid=cents)
+    tried = Row(cell="a", before=version(), after=version(), spent_after=cents, difference=cents, paid=cents)
+    given = Report(comparison=Comparison((tried,), stray), old="old", new="new", looks={})
+    for form in (markdown(given), html(given), "\n".join(told.text(given))):
+        words = re.sub(r"&#(\d+);", lambda found: chr(int(found[1])), form)
+        assert "(not in the manifest)" in words
+        assert "$0.12 was paid in between for renders that no cell asks for now" in words
+        assert "$0.12 was paid in between for a request that it does not make now" in words
+        assert "Nothing differs" not in words
+    document = told.document(given)
+    assert (document["differs"], document["not_in_manifest"]["cost_usd"]["paid"]) == (True, 0.12)
+
+
+@pytest.mark.parametrize(
+    ("sums", "said"),
+    [
+        ({"due": Dollars(Decimal("0.03"))}, "$0.03 may still be due for a request that it does not make now"),
+        ({"difference": Dollars(Decimal("-0.03"))}, "$0.03 less is on record now"),
+        ({"difference": Dollars(Decimal("0.03"))}, "$0.03 more is counted for it than before"),
+        ({"difference": Dollars(unknown=1)}, "what it has cost is known for one side only"),
+    ],
+)
+def test_a_cell_that_is_the_same_but_for_its_dollars_says_so(sums, said):
+    assert told.notes(Row(cell="a", before=version(), after=version(), **sums)) == (said,)
+
+
 def test_an_unknown_price_is_unknown_in_every_form_and_null_in_the_document():
     given = report(row(due=Dollars(unknown=1), difference=Dollars(unknown=1)))
     assert "| $0.03 | $0.03 | unknown | unknown |" in markdown(given)
