@@ -13,7 +13,7 @@ from flux_pipeline.ledger.keys import Json
 from flux_pipeline.report.documents import dollars
 from flux_pipeline.report.standing import UNNAMED
 from flux_pipeline.report.text import known, money
-from flux_pipeline.report.wording import Piece, pieces
+from flux_pipeline.report.wording import Piece, fitted, pieces
 
 # What nobody sees but what acts on what is seen: controls, half characters, and signs that turn the direction of text.
 _UNSEEN = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]+")
@@ -53,10 +53,10 @@ class Report:
         return any(_prompts(row) is None for row in self.comparison.rows if row.change is Change.CHANGED)
 
 
-def clean(text: str, most: int = _MOST) -> str:
+def clean(text: str, most: int | None = _MOST) -> str:
     """Return a text without characters that act on their surroundings, cut when it is very long; line ends stay."""
     text = _UNSEEN.sub(" ", text.replace("\r\n", "\n"))
-    return text if len(text) <= most else f"{text[: most - 1]}…"
+    return text if most is None or len(text) <= most else f"{text[: most - 1]}…"
 
 
 def value(given: Json) -> str:
@@ -68,6 +68,19 @@ def wording(row: Row) -> tuple[Piece, ...]:
     """Return how the prompt changed; nothing where it did not, or where it is not known."""
     prompts = _prompts(row)
     return pieces(*prompts) if prompts and prompts[0] != prompts[1] else ()
+
+
+def shown(row: Row, most: int) -> tuple[Piece, ...]:
+    """Return how the prompt changed in about so many characters, with signs for line ends and tabs that changed."""
+    return tuple(
+        piece if piece.fate == "kept" else Piece(piece.fate, clean(_signed_space(piece.text), None))
+        for piece in fitted(wording(row), most)
+    )
+
+
+def _signed_space(text: str) -> str:
+    """Put signs where a change is of what nobody sees."""
+    return text.replace("\r\n", "\n").replace("\n", "⏎\n").replace("\t", "⇥")
 
 
 def prompt(row: Row) -> str:
@@ -147,8 +160,8 @@ def text(report: Report) -> Iterator[str]:
         due = f", {amount(row.due)} due" if row.due != Dollars() else ""
         yield f"{kind(row):<8} {_line(title(row))}  {amount(row.spent_before)} → {amount(row.spent_after)}{due}"
         yield from (f"  note     {_line(note)}" for note in notes(row))
-        if changed := wording(row):
-            yield f"  prompt   {_line(''.join(map(_marked, changed)))}"
+        if changed := shown(row, _MOST):
+            yield f"  prompt   {''.join(map(_marked, changed))}"
         for name, (old, new) in row.parameters.items():
             yield f"  {_line(name):<8} {_line(value(old))} → {_line(value(new))}"
         if row.change is Change.CHANGED and row.before and row.after and _prompts(row) is None:
@@ -162,12 +175,15 @@ def text(report: Report) -> Iterator[str]:
     yield costs(report.comparison.total())
 
 
-def _line(text: str) -> str:
-    return clean(text).replace("\n", " ")
+def _line(text: str, most: int | None = _MOST) -> str:
+    return clean(text, most).replace("\n", " ")
 
 
 def _marked(piece: Piece) -> str:
-    return {"kept": piece.text, "gone": f"[-{piece.text}-]", "new": f"{{+{piece.text}+}}"}[piece.fate]
+    if piece.fate == "kept":
+        return _line(piece.text, None)
+    text = piece.text.replace("\n", "")  # a sign stands for it
+    return f"[-{text}-]" if piece.fate == "gone" else f"{{+{text}+}}"
 
 
 def document(report: Report) -> dict[str, Any]:

@@ -7,7 +7,7 @@ of it, and each of its signs that Markdown or HTML could act on is written as a 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from flux_pipeline.comparison import Change, Dollars, Row, Version
 from flux_pipeline.report.compare import (
@@ -21,11 +21,12 @@ from flux_pipeline.report.compare import (
     kind,
     notes,
     prompt,
+    shown,
     signed,
     title,
     value,
-    wording,
 )
+from flux_pipeline.report.wording import Piece
 
 MOST = 60_000  # characters: a comment may have 65,536
 _MOST_ROWS = 200  # of the table
@@ -98,13 +99,8 @@ def _details(row: Row, before: Look | None, after: Look | None) -> Iterator[str]
     yield ""
     for note in notes(row):
         yield f"- {_code(note)}"
-    if changed := wording(row):
-        parts = [
-            f"{start}{_escaped(clean(piece.text, _TEXT))}{end}"
-            for piece in changed
-            for start, end in [_MARKS[piece.fate]]
-        ]
-        yield f"- prompt: <code>{_cut(parts)}</code>"
+    if changed := shown(row, _TEXT):
+        yield f"- prompt: <code>{_cut(changed)}</code>"
     elif words := prompt(row):
         yield f"- prompt: {_code(words, _TEXT)}"
     for name, (old, new) in row.parameters.items():
@@ -128,12 +124,17 @@ def _picture(look: Look | None, when: str, cell: str) -> str:
     return f"![{when}: {_escaped(clean(cell, _NAME)).replace(chr(10), ' ')}]({look.address})<br>{_code(look.path)}"
 
 
-def _cut(parts: list[str]) -> str:
-    """Join as many whole parts as a comment has room for: a cut within one could leave it open."""
+def _cut(changed: Sequence[Piece]) -> str:
+    """Write as many whole pieces as a comment has room for, and count the changes that it has none for."""
     kept: list[str] = []
-    for part in parts:
-        if sum(map(len, kept)) + len(part) > _TEXT * 6:
-            return "".join([*kept, "…"])
+    room = _TEXT * 6
+    for at, piece in enumerate(changed):
+        start, end = _MARKS[piece.fate]
+        part = f"{start}{_escaped(clean(piece.text, None))}{end}"
+        if len(part) > room and kept:
+            left = sum(one.fate != "kept" for one in changed[at:])
+            return "".join([*kept, f"… and {left} more change{'' if left == 1 else 's'}" if left else "…"])
+        room -= len(part)
         kept.append(part)
     return "".join(kept)
 

@@ -18,10 +18,10 @@ from flux_pipeline.report.compare import (
     kind,
     notes,
     prompt,
+    shown,
     signed,
     title,
     value,
-    wording,
 )
 from flux_pipeline.report.markup import escaped
 
@@ -70,6 +70,7 @@ a{color:inherit}:focus-visible{outline:3px solid var(--accent);outline-offset:2p
 @media(max-width:34rem){body{padding:1rem .75rem 3rem}.pair{gap:.4rem}.money{margin-left:0;width:100%}article{padding:.75rem}}
 @media print{article{break-inside:avoid}.over{display:none}}
 """
+_MOST = 20_000  # characters of one text
 _DIGEST = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 _POLICY = f"default-src 'none'; style-src 'sha256-{_DIGEST}'; img-src data:; base-uri 'none'; form-action 'none'"
 _TAGS = {"kept": ("", ""), "gone": ("<del>", "</del>"), "new": ("<ins>", "</ins>")}
@@ -118,8 +119,10 @@ def _article(row: Row, before: Look | None, after: Look | None) -> Iterator[str]
         f'<span class="money">{_text(money)}</span></header>'
     )
     yield from (f"<p>{_text(note)}</p>" for note in notes(row))
-    if changed := wording(row):
-        words = "".join(f"{_TAGS[piece.fate][0]}{_text(piece.text)}{_TAGS[piece.fate][1]}" for piece in changed)
+    if changed := shown(row, _MOST):
+        words = "".join(
+            f"{_TAGS[piece.fate][0]}{_text(piece.text, 2 * _MOST)}{_TAGS[piece.fate][1]}" for piece in changed
+        )
         yield f'<p class="prompt">{words}</p>'
     elif words := prompt(row):
         yield f'<p class="prompt quiet">{_text(words)}</p>'
@@ -165,5 +168,5 @@ def _code(text: str) -> str:
     return f"<code>{_text(text)}</code>"
 
 
-def _text(text: str, most: int | None = 20_000) -> str:
+def _text(text: str, most: int | None = _MOST) -> str:
     return escaped(text if most is None else clean(text, most))

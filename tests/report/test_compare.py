@@ -20,7 +20,7 @@ from flux_pipeline.report import compare as told
 from flux_pipeline.report.compare import Look, Report
 from flux_pipeline.report.compare_markdown import MOST, markdown
 from flux_pipeline.report.compare_page import page
-from flux_pipeline.report.wording import pieces
+from flux_pipeline.report.wording import fitted, pieces
 
 PIXEL = "data:image/png;base64,iVBORw0KGgo="
 _SEEDS = (
@@ -246,7 +246,76 @@ def test_the_pieces_of_two_prompts_make_both_of_them(old, new):
     assert "".join(piece.text for piece in found if piece.fate != "gone") == new
 
 
-def test_very_long_prompts_are_not_compared_word_by_word():
+def test_very_long_prompts_without_sentences_are_not_compared_word_by_word():
     old, new = "red mug " * 20_000, "teal mug " * 20_000
-    assert [piece.fate for piece in pieces(old, new)] == ["gone", "new"]
+    assert [piece.fate for piece in pieces(old, new)] == ["gone", "new", "kept"]
     assert [piece.fate for piece in pieces(old, old)] == ["kept"]
+
+
+def changes(found):
+    return [(piece.fate, piece.text) for piece in found if piece.fate != "kept"]
+
+
+def test_a_word_that_changed_in_a_long_prompt_is_all_that_changed():
+    words = [f"word{number}" for number in range(3000)]
+    new = [*words[:-1], "end"]
+    assert changes(pieces(" ".join(words), " ".join(new))) == [("gone", "word2999"), ("new", "end")]
+    both = ["start", *new[1:]]
+    assert len(changes(pieces(" ".join(words), " ".join(both)))) == 2, "one change from end to end, which is cut to fit"
+
+
+def test_of_a_long_prompt_the_sentences_that_changed_are_compared_by_their_words():
+    sentences = [f"Sentence number {number} speaks of a mug, and of the light on it." for number in range(300)]
+    new = [*sentences]
+    new[3], new[290] = new[3].replace("mug", "jug"), new[290].replace("light", "shade")
+    found = pieces(" ".join(sentences), " ".join(new))
+    assert changes(found) == [("gone", "mug"), ("new", "jug"), ("gone", "light"), ("new", "shade")]
+
+
+@pytest.mark.parametrize("at", [0, 1500, 2999])
+def test_what_changed_in_a_long_prompt_is_seen_in_every_form(at):
+    words = [f"word{number}" for number in range(3000)]
+    new = [*words]
+    new[at] = "another"
+    given = report(row(old=" ".join(words), new=" ".join(new)))
+    (line,) = (one for one in told.text(given) if one.startswith("  prompt"))
+    assert f"[-word{at}-]{{+another+}}" in line
+    assert len(line) < 600
+    assert f"<del>word{at}</del><ins>another</ins>" in markdown(given)
+    assert re.search(f"<del>word{at}</del>\\s*<ins>another</ins>", html(given))
+
+
+def test_of_a_long_change_the_part_that_differs_is_shown():
+    old = "x" * 30_000 + "red" + "y" * 30_000
+    found = fitted(pieces(old, old.replace("red", "teal")), 1000)
+    assert ["red" in piece.text for piece in found] == [True, False]
+    assert ["teal" in piece.text for piece in found] == [False, True]
+    far = fitted(pieces("a" * 9000, "b" * 9000), 1000)
+    assert [(piece.fate, len(piece.text) <= 1000) for piece in far] == [("gone", True), ("new", True)]
+
+
+@given(words | st.text(max_size=40), words | st.text(max_size=40), st.integers(1, 30))
+def test_what_changed_is_never_cut_while_it_has_room(old, new, most):
+    whole, cut = pieces(old, new), fitted(pieces(old, new), most)
+    assert [piece.fate for piece in whole] == [piece.fate for piece in cut]
+    short = [piece for piece in whole if piece.fate != "kept" and len(piece.text) <= most]
+    pairs = zip(whole, cut, strict=True)
+    assert all(one == other for one, other in pairs if one in short and len(old) + len(new) <= most)
+
+
+def test_very_many_changes_are_counted_where_there_is_no_room_for_all():
+    old = ". ".join(f"The {number} mug" for number in range(300))
+    given = report(row(old=old, new=old.replace("mug", "jug" * 20)))
+    assert re.search(r"… and \d+ more changes</code>", markdown(given))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [("a\nb", "a b", "a[-⏎-]{+ +}b"), ("a b", "a\tb", "a[- -]{+⇥+}b"), ("a\nb", "a\nc", "a [-b-]{+c+}")],
+)
+def test_a_change_of_what_nobody_sees_is_seen(old, new, said):
+    lines = [*told.text(report(row(old=old, new=new)))]
+    assert f"  prompt   {said}" in lines
+    if "⏎" in said:
+        assert "<del>⏎<br></del><ins> </ins>" in markdown(report(row(old=old, new=new)))
+        assert "<del>⏎\n</del>" in html(report(row(old=old, new=new)))
