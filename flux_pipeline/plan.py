@@ -195,6 +195,17 @@ def _step(
     return Step.SUBMIT, _why_again(best)
 
 
+def why_missing(best: Submission) -> str:
+    """Say why nothing was saved of a render, from the lockfile alone; `best` is its most advanced submission."""
+    if not best.finished:
+        return _step(best, (), None, {})[1]
+    ended = best.settled
+    if ended is None or not ended.reason:
+        return f"paid for, not fetched yet; task {best.task} has it"
+    cost = "" if ended.cost is None else f" ${ended.cost:f}"
+    return f"task {best.task} was charged{cost} but has no picture ({ended.reason}): ask Wiro about it"
+
+
 def _why_kept(decision: Decision | None, sums: set[str | None]) -> str:
     if decision is None or decision.verdict != "rejected" or decision.sha256 not in sums:
         return ""

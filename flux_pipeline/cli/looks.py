@@ -21,21 +21,14 @@ from flux_pipeline.files.image import Rejected
 from flux_pipeline.files.save import Files
 from flux_pipeline.files.thumbnails import Thumbnails
 from flux_pipeline.files.walk import LIMIT_BYTES
-from flux_pipeline.ledger.facts import FileFact
+from flux_pipeline.ledger.facts import FileFact, Submission
 from flux_pipeline.ledger.history import History
+from flux_pipeline.plan import why_missing
 from flux_pipeline.report.compare import Look
 
 _CACHE = Path(".flux-pipeline/thumbnails")  # the same as the gallery's
 _MOST_SHOWN = 600  # pictures in a page: some 20 MB
 _MOST_COMMITTED = 400  # pictures that git is asked for
-_WHY = {
-    "pending": "not made yet",
-    "running": "still being made",
-    "doubtful": "nobody knows whether it is being made",
-    "failed": "failed",
-    "cancelled": "was cancelled",
-    "paid": "paid for, not fetched yet",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +61,11 @@ def find(
         found: dict[str, _Found] = {}
         for row in rows:
             pair = []
-            for side in (row.before, row.after):
-                paths = places.get(side.key, ()) if side else ()
-                pair.append(_look(side, paths, present, root, folder, past, found) if side else None)
+            for side, history in zip((row.before, row.after), histories, strict=True):
+                if side is None or side.picture is None:
+                    pair.append(Look(reason=_why(history.best(side.key))) if side else None)
+                    continue
+                pair.append(_look(side, side.picture, places[side.key], present, root, folder, past, found))
             looks[row.cell] = (pair[0], pair[1])
         if not shown:
             return looks
@@ -130,8 +125,16 @@ class _Past:
         return self._then.name if self._then else ""
 
 
+def _why(best: Submission | None) -> str:
+    """Return why there is no picture, in the words of a plan."""
+    if best is None:
+        return "not made yet"
+    return "not on record" if best.files else why_missing(best)
+
+
 def _look(
     side: Version,
+    picture: FileFact,
     paths: tuple[str, ...],
     present: Mapping[str, str],
     root: Path,
@@ -139,9 +142,6 @@ def _look(
     past: _Past,
     found: dict[str, _Found],
 ) -> Look:
-    picture = side.picture
-    if picture is None:
-        return Look(reason=_WHY.get(side.state, "not on record"))
     look = Look(width=picture.width, height=picture.height)
     if path := next((path for path in paths if present.get(path) == picture.sha256), ""):
         found.setdefault(picture.sha256, _Found(picture, path, (root / path).absolute()))

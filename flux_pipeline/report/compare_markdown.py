@@ -120,7 +120,7 @@ def _picture(look: Look | None, when: str, cell: str) -> str:
     if look is None:
         return "—"
     if not look.path:
-        return _code(look.reason)
+        return _code(look.reason, _TEXT)
     return f"![{when}: {_escaped(clean(cell, _NAME)).replace(chr(10), ' ')}]({look.address})<br>{_code(look.path)}"
 
 

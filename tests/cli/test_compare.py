@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from decimal import Decimal
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from cli.workshop import Workshop, entry
 
 from flux_pipeline.cli.revision import revision
 from flux_pipeline.errors import UsageError
-from flux_pipeline.ledger.facts import FileFact, Settled, Submission
+from flux_pipeline.ledger.facts import FileFact, Refused, Settled, Submission
 from flux_pipeline.ledger.lockfile import replace as put
 
 ENDPOINT = "https://api.wiro.ai/v1"
@@ -109,6 +110,34 @@ def test_what_was_paid_for_a_prompt_that_was_taken_back_is_listed_and_differs(de
     assert done.out.count("$0.03 → $0.06\n  note     $0.03 was paid in between") == 2
     assert "money    (not in the manifest)  $0.00 → $0.03" in done.out
     assert "2 same (2 of them with something new), and dollars (not in the manifest)" in done.out
+
+
+@pytest.mark.parametrize(
+    ("fate", "said"),
+    [
+        ({"settled": Settled(state="failed", reason="flagged <b>")}, "task 2221 failed: flagged <b>"),
+        ({"settled": Settled(state="cancelled")}, "task 2221 was cancelled"),
+        ({"tasks": (), "settled": None, "refused": Refused(code="7", message="no")}, "was refused (7): no"),
+        ({"tasks": (), "settled": None}, "nobody knows what came of the submission intended at 2026-11-23T01:00:01Z"),
+        ({"settled": None}, "task 2221 was submitted and is not known to have ended"),
+        ({"settled": Settled(state="finished", cost=Decimal("0.03"))}, "paid for, not fetched yet; task 2221 has it"),
+        (
+            {"settled": Settled(state="finished", cost=Decimal("0.03"), reason="empty")},
+            "task 2221 was charged $0.03 but has no picture (empty): ask Wiro about it",
+        ),
+    ],
+)
+def test_a_cell_without_a_picture_says_why_in_every_form(desk, fate, said):
+    workshop, call = desk
+    cell = call("expand", "--json").document["cells"][0]
+    put(workshop.lockfile, ENDPOINT, [picture(1, cell=cell["id"], key=cell["key"], **({"files": {}} | fate))])
+    assert f"  after    {said}\n" in call("compare", *AGAINST, "--format", "text").out
+    assert said in unescape(call("compare", *AGAINST, "-o", "compare.html", "--format", "markdown").out)
+    assert said in unescape((workshop.folder / "compare.html").read_text())
+    told = call("compare", *AGAINST, "--json").document["cells"]
+    assert said in [one["new"]["not_shown"] for one in told if one["new"]]
+    if fate.get("settled") and fate["settled"].state == "failed":
+        assert said in call("status").out
 
 
 def test_two_lockfiles_are_compared_by_key_and_a_manifest_tells_the_prompts(desk):
