@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from functools import partial
-from itertools import islice
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
@@ -14,15 +11,8 @@ from click.core import ParameterSource
 from flux_pipeline.cli import options
 
 if TYPE_CHECKING:
-    from flux_pipeline.cli.revision import Revision
-    from flux_pipeline.comparison import Side
-    from flux_pipeline.ledger.contents import Contents
-    from flux_pipeline.manifest.cells import Cell
+    from flux_pipeline.cli.sides import Sides
     from flux_pipeline.report.compare import Report
-
-_MOST_BYTES = 2 << 20  # of a manifest or a schema, as they were
-_MOST_ROWS_BYTES = 16 << 20
-_MOST_SCHEMAS = 200
 
 
 @click.command()
@@ -72,39 +62,44 @@ def command(
 
     if page is not None:
         _make_sure(page)
-    revision: Revision | None = None
-    if against is not None:
-        if len(places) != 1 or manifest is not None:
-            raise UsageError(
-                "--against compares one manifest: flux-pipeline compare manifests/catalog.yaml --against main"
-            )
-        old, new, revision = _since(against, places[0], max_cells, lockfile, output_dir, simulate=simulate)
-        names = (f"{places[0]} at {against}", f"{places[0]} now")
-    else:
-        if len(places) != 2:
-            raise UsageError("name two lockfiles, the old one first, or one manifest and --against REV")
-        if _was_typed("lockfile") or _was_typed("simulate"):
-            raise UsageError("--lockfile and --simulate go with --against; two lockfiles are named as they are")
-        old, new = _two(places[0], places[1], manifest, max_cells)
-        names = (str(places[0]), str(places[1]))
-    comparison = compare(old, new).narrow(select)
+    scope = {"max_cells": max_cells, "lockfile": lockfile, "output_dir": output_dir, "simulate": simulate}
+    sides = _sides(places, against, manifest, scope)
+    comparison = compare(sides.old, sides.new).narrow(select)
     if select and not comparison.rows:
         raise UsageError(f"--select {' '.join(select)}: no cell of either side has such an id")
-    looks = find(
-        comparison,
-        (old.history, new.history),
-        output_dir,
-        revision,
-        page.parent if page else Path(),
-        shown=page is not None,
-    )
+    histories = (sides.old.history, sides.new.history)
+    folder = page.parent if page else Path()
     report = Report(
-        comparison=comparison, old=names[0], new=names[1], looks=looks, simulated=simulate and revision is not None
+        comparison=comparison,
+        old=sides.names[0],
+        new=sides.names[1],
+        looks=find(comparison, histories, output_dir, sides.then, folder, shown=page is not None),
+        simulated=sides.simulated,
+        unread=sides.unread,
+        unknown=sides.unknown,
     )
     if page is not None:
         _write(page, report)
     _print(report, form, page, as_json=as_json)
     return 1 if exit_code and comparison.differs else 0
+
+
+def _sides(places: tuple[Path, ...], against: str | None, manifest: Path | None, scope: dict[str, Any]) -> Sides:
+    """Read what the command line names."""
+    from flux_pipeline.cli import project, sides
+    from flux_pipeline.errors import UsageError
+
+    if against is not None:
+        if len(places) != 1 or manifest is not None:
+            raise UsageError(
+                "--against compares one manifest: flux-pipeline compare manifests/catalog.yaml --against main"
+            )
+        return sides.since(against, project.load(places, **scope), scope["max_cells"])
+    if len(places) != 2:
+        raise UsageError("name two lockfiles, the old one first, or one manifest and --against REV")
+    if _was_typed("lockfile") or _was_typed("simulate"):
+        raise UsageError("--lockfile and --simulate go with --against; two lockfiles are named as they are")
+    return sides.named(places[0], places[1], manifest, scope["max_cells"])
 
 
 def _was_typed(name: str) -> bool:
@@ -126,105 +121,6 @@ def _print(report: Report, form: str | None, page: Path | None, *, as_json: bool
         click.echo(markdown(report), nl=False)
     else:
         click.echo(f"{page}: {told.counted(report.comparison)}; {told.costs(report.comparison.total())}")
-
-
-def _two(old: Path, new: Path, manifest: Path | None, max_cells: int | None) -> tuple[Side, Side]:
-    """Read two lockfiles; a manifest says what is behind those keys that it has."""
-    from flux_pipeline.cli import project
-    from flux_pipeline.comparison import Side
-    from flux_pipeline.errors import UsageError
-    from flux_pipeline.ledger import contents
-
-    sides: list[Contents] = []
-    for path in (old, new):
-        found = contents.read(path)
-        if found is None:
-            raise UsageError(f"{path}: there is no such file; name lockfiles such as manifests/catalog.lock")
-        sides.append(found)
-    if sides[0].endpoint != sides[1].endpoint:
-        click.echo(f"note: {old} is of {sides[0].endpoint}, {new} of {sides[1].endpoint}", err=True)
-    work = project.load([manifest], max_cells=max_cells) if manifest else None
-    requests = {cell.key: cell.render for cell in work.cells} if work else {}
-    estimates = work.estimates() if work else {}
-    return Side(history=sides[0].history, requests=requests), Side(
-        history=sides[1].history, requests=requests, estimates=estimates
-    )
-
-
-def _since(
-    against: str, manifest: Path, max_cells: int | None, lockfile: Path | None, output_dir: Path, *, simulate: bool
-) -> tuple[Side, Side, Revision]:
-    """Read a manifest and its lockfile as they were, and as they are."""
-    from flux_pipeline.cli import project
-    from flux_pipeline.cli.revision import revision
-    from flux_pipeline.comparison import Side
-    from flux_pipeline.errors import UsageError
-    from flux_pipeline.ledger import contents
-
-    work = project.load([manifest], max_cells=max_cells, lockfile=lockfile, output_dir=output_dir, simulate=simulate)
-    place = work.parts[0].lockfile
-    then = revision(against, manifest)
-    kept = then.read(place)
-    if kept is None:
-        raise UsageError(
-            f"{place} is not at {against}: nothing to compare with; name a revision at which it is committed"
-        )
-    past = contents.parse(kept, Path(f"{against}:{place}"))
-    if not place.exists():
-        click.echo(f"note: {place} is not there now, so nothing counts as paid", err=True)
-    cells = _cells(then, manifest, max_cells, simulate=simulate)
-    requests = {cell.key: cell.render for cell in (*(cells or ()), *work.cells)}
-    return (
-        Side(history=past.history, cells=cells, requests=requests),
-        Side(history=work.history(), cells=work.cells, estimates=work.estimates()),
-        then,
-    )
-
-
-def _cells(then: Revision, manifest: Path, max_cells: int | None, *, simulate: bool) -> tuple[Cell, ...] | None:
-    """Return the cells as they were, by the schemas of that time; None, and a word of it, where they cannot be read."""
-    from flux_pipeline.cli import project
-    from flux_pipeline.errors import UsageError
-    from flux_pipeline.manifest.cells import expand
-    from flux_pipeline.manifest.schema import Schemas
-
-    name = f"{then.name}:{manifest}"
-    source = then.read(manifest, _MOST_BYTES)
-    if source is None:
-        click.echo(f"note: {manifest} is not at {then.name}: its prompts are unknown there", err=True)
-        return None
-    with TemporaryDirectory(prefix="flux-pipeline-") as folder:
-        try:
-            schemas = Schemas((_schemas(then, Path(folder)), Path("schemas")))
-            place = project.rehearsed if simulate else None
-            read = partial(_rows, then, manifest.parent)
-            return expand(source, file=name, schemas=schemas, max_cells=max_cells, place=place, read=read).cells
-        except UsageError as error:
-            first = str(error).splitlines()[0]
-            click.echo(f"note: its prompts are unknown at {then.name}, since it cannot be read: {first}", err=True)
-            return None
-
-
-def _rows(then: Revision, folder: Path, name: str) -> bytes:
-    """Return a file of rows as it was beside the manifest; UsageError where it was not there."""
-    from flux_pipeline.errors import UsageError
-
-    data = then.read(folder / name, _MOST_ROWS_BYTES)
-    if data is None:
-        raise UsageError(f"{name} is not at {then.name}, or too large")
-    return data
-
-
-def _schemas(then: Revision, folder: Path) -> Path:
-    """Write the schemas of models as they were into a folder: their defaults are part of every request."""
-    here = Path("schemas")
-    for file in islice(then.files(here / "models"), _MOST_SCHEMAS):
-        data = then.read(here / "models" / file, _MOST_BYTES)
-        if data is not None and file.name.endswith(".schema.json"):
-            kept = folder / "models" / file
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            kept.write_bytes(data)
-    return folder
 
 
 def _make_sure(page: Path) -> None:

@@ -39,18 +39,28 @@ class Look:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """A comparison with the names of its two sides, and the pictures by cell: (before, after)."""
+    """A comparison with the names of its two sides, and the pictures by cell: (before, after).
+
+    `unread` says which prompts could not be read and why; `unknown` why some others are not known, if some are not.
+    """
 
     comparison: Comparison
     old: str
     new: str
     looks: Mapping[str, tuple[Look | None, Look | None]]
     simulated: bool = False
+    unread: str = ""
+    unknown: str = NO_PROMPTS
 
     @property
-    def blind(self) -> bool:
-        """Whether a request changed whose prompts nobody knows."""
-        return any(_prompts(row) is None for row in self.comparison.rows if row.change is Change.CHANGED)
+    def remarks(self) -> tuple[str, ...]:
+        """What a reader has to know before the cells."""
+        return tuple(one for one in (self.unread or (self.unknown if self._blind else ""),) if one)
+
+    @property
+    def _blind(self) -> bool:
+        sides = (side for row in self.comparison.rows if row.differs for side in (row.before, row.after))
+        return any(side.prompt is None for side in sides if side)
 
 
 def clean(text: str, most: int | None = _MOST) -> str:
@@ -65,9 +75,19 @@ def value(given: Json) -> str:
 
 
 def wording(row: Row) -> tuple[Piece, ...]:
-    """Return how the prompt changed; nothing where it did not, or where it is not known."""
-    prompts = _prompts(row)
-    return pieces(*prompts) if prompts and prompts[0] != prompts[1] else ()
+    """Return how the prompt changed; nothing where it did not. Where one side is unknown, the other one stands alone."""
+    old, new = _prompts(row)
+    if old is not None and new is not None:
+        return pieces(old, new) if old != new else ()
+    return () if row.change is not Change.CHANGED else (*pieces(old or "", ""), *pieces("", new or ""))
+
+
+def unknown(row: Row) -> str:
+    """Return which side's prompt nobody knows, where a request has changed; nothing where both are known."""
+    old, new = _prompts(row)
+    if row.change is not Change.CHANGED or (old is not None and new is not None):
+        return ""
+    return "unknown before" if new is not None else "unknown now" if old is not None else "unknown"
 
 
 def shown(row: Row, most: int) -> tuple[Piece, ...]:
@@ -89,10 +109,8 @@ def prompt(row: Row) -> str:
     return (side.prompt or "") if side and not wording(row) else ""
 
 
-def _prompts(row: Row) -> tuple[str, str] | None:
-    if row.before is None or row.after is None or row.before.prompt is None or row.after.prompt is None:
-        return None
-    return row.before.prompt, row.after.prompt
+def _prompts(row: Row) -> tuple[str | None, str | None]:
+    return row.before.prompt if row.before else None, row.after.prompt if row.after else None
 
 
 def title(row: Row) -> str:
@@ -160,17 +178,17 @@ def text(report: Report) -> Iterator[str]:
         due = f", {amount(row.due)} due" if row.due != Dollars() else ""
         yield f"{kind(row):<8} {_line(title(row))}  {amount(row.spent_before)} → {amount(row.spent_after)}{due}"
         yield from (f"  note     {_line(note)}" for note in notes(row))
-        if changed := shown(row, _MOST):
-            yield f"  prompt   {''.join(map(_marked, changed))}"
+        changed, gap = "".join(map(_marked, shown(row, _MOST))), unknown(row)
+        if changed or gap:
+            yield f"  prompt   {' '.join(one for one in (gap and f'({gap})', changed) if one)}"
         for name, (old, new) in row.parameters.items():
             yield f"  {_line(name):<8} {_line(value(old))} → {_line(value(new))}"
-        if row.change is Change.CHANGED and row.before and row.after and _prompts(row) is None:
+        if gap and row.before and row.after:
             yield f"  key      {row.before.key[:12]} → {row.after.key[:12]}"
         for word, look in zip(("before", "after"), report.looks.get(row.cell, (None, None)), strict=True):
             if look:
                 yield f"  {word:<8} {_line(look.path) or _line(look.reason)}"
-    if report.blind:
-        yield f"note: {NO_PROMPTS}"
+    yield from (f"note: {_line(remark)}" for remark in report.remarks)
     yield counted(report.comparison)
     yield costs(report.comparison.total())
 
@@ -192,6 +210,7 @@ def document(report: Report) -> dict[str, Any]:
     return {
         "old": report.old,
         "new": report.new,
+        "notes": [*report.remarks],
         "differs": comparison.differs,
         "counts": {str(change): count for change, count in comparison.counts().items()},
         "cost_usd": _dollars(comparison.total()),
@@ -207,6 +226,7 @@ def _row(row: Row, before: Look | None, after: Look | None) -> dict[str, Any]:
         "differs": row.differs,
         "notes": list(notes(row)),
         "prompt": [[piece.fate, piece.text] for piece in wording(row)],
+        "prompt_unknown": unknown(row) or None,
         "params": {name: {"old": old, "new": new} for name, (old, new) in row.parameters.items()},
         "cost_usd": _dollars(row),
         "old": _version(row.before, before),

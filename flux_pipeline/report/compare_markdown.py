@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 
 from flux_pipeline.comparison import Change, Dollars, Row, Version
 from flux_pipeline.report.compare import (
-    NO_PROMPTS,
     Look,
     Report,
     amount,
@@ -24,6 +23,7 @@ from flux_pipeline.report.compare import (
     shown,
     signed,
     title,
+    unknown,
     value,
 )
 from flux_pipeline.report.wording import Piece
@@ -49,8 +49,8 @@ def markdown(report: Report) -> str:
         f"{costs(total)}.",
         "",
     ]
-    if report.blind:
-        head += [f"_{_escaped(NO_PROMPTS[0].upper() + NO_PROMPTS[1:])}._", ""]
+    for remark in report.remarks:
+        head += [f"_{_escaped(clean(remark[0].upper() + remark[1:]))}._".replace("\n", " "), ""]
     if not rows:
         return "\n".join([*head, "Nothing differs.", ""])
     table = ["| cell | | before | after | difference | due |", "|---|---|--:|--:|--:|--:|"]
@@ -99,7 +99,9 @@ def _details(row: Row, before: Look | None, after: Look | None) -> Iterator[str]
     yield ""
     for note in notes(row):
         yield f"- {_code(note)}"
-    if changed := shown(row, _TEXT):
+    if gap := unknown(row):
+        yield f"- prompt {gap}" + (f": <code>{_cut(changed)}</code>" if (changed := shown(row, _TEXT)) else "")
+    elif changed := shown(row, _TEXT):
         yield f"- prompt: <code>{_cut(changed)}</code>"
     elif words := prompt(row):
         yield f"- prompt: {_code(words, _TEXT)}"

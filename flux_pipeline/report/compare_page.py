@@ -8,7 +8,6 @@ from collections.abc import Iterator
 
 from flux_pipeline.comparison import Change, Dollars, Row, Version
 from flux_pipeline.report.compare import (
-    NO_PROMPTS,
     Look,
     Report,
     amount,
@@ -21,6 +20,7 @@ from flux_pipeline.report.compare import (
     shown,
     signed,
     title,
+    unknown,
     value,
 )
 from flux_pipeline.report.markup import escaped
@@ -36,6 +36,7 @@ body{margin:0 auto;max-width:76rem;padding:1.5rem 1rem 4rem;background:var(--gro
 font:1rem/1.5 system-ui,sans-serif;overflow-wrap:anywhere}
 h1{font-size:1.6rem;line-height:1.2;margin:0 0 .5rem}h2{font-size:1.05rem;margin:0;font-weight:600}
 code{font:.9em/1.5 ui-monospace,monospace}p{margin:.25rem 0}.quiet{color:var(--quiet)}
+.remark{border-left:3px solid var(--accent);padding-left:.8rem}
 .counts{font-size:1.15rem}
 .costs{display:grid;grid-template-columns:repeat(auto-fit,minmax(8rem,1fr));gap:.5rem;margin:1rem 0 2rem;padding:0}
 .costs div{background:var(--card);border:1px solid var(--line);border-radius:.5rem;padding:.6rem .8rem}
@@ -98,8 +99,7 @@ def page(report: Report) -> Iterator[str]:
     ):
         yield f"<div><dt>{name}</dt><dd>{_text(said)}</dd></div>"
     yield "</dl>\n"
-    if report.blind:
-        yield f'<p class="quiet">{_text(NO_PROMPTS[0].upper() + NO_PROMPTS[1:])}.</p>\n'
+    yield from (f'<p class="remark">{_text(one[0].upper() + one[1:])}.</p>\n' for one in report.remarks)
     yield "<main>\n"
     rows = report.comparison.differing
     for row in rows:
@@ -119,13 +119,7 @@ def _article(row: Row, before: Look | None, after: Look | None) -> Iterator[str]
         f'<span class="money">{_text(money)}</span></header>'
     )
     yield from (f"<p>{_text(note)}</p>" for note in notes(row))
-    if changed := shown(row, _MOST):
-        words = "".join(
-            f"{_TAGS[piece.fate][0]}{_text(piece.text, 2 * _MOST)}{_TAGS[piece.fate][1]}" for piece in changed
-        )
-        yield f'<p class="prompt">{words}</p>'
-    elif words := prompt(row):
-        yield f'<p class="prompt quiet">{_text(words)}</p>'
+    yield _prompt(row)
     changes = [(name, value(old), value(new)) for name, (old, new) in row.parameters.items()]
     if row.change is Change.CHANGED and row.before and row.after:
         changes.append(("key", row.before.key[:12], row.after.key[:12]))
@@ -140,6 +134,16 @@ def _article(row: Row, before: Look | None, after: Look | None) -> Iterator[str]
     if before and after and before.source and after.source:
         yield '<label class="over"><input type="checkbox">one over the other: drag the corner of the divider</label>'
     yield "</article>\n"
+
+
+def _prompt(row: Row) -> str:
+    changed = shown(row, _MOST)
+    words = "".join(f"{_TAGS[piece.fate][0]}{_text(piece.text, 2 * _MOST)}{_TAGS[piece.fate][1]}" for piece in changed)
+    if gap := unknown(row):
+        return f'<p class="prompt"><span class="quiet">prompt {gap}</span> {words}</p>'
+    if words:
+        return f'<p class="prompt">{words}</p>'
+    return f'<p class="prompt quiet">{_text(same)}</p>' if (same := prompt(row)) else ""
 
 
 def _figure(look: Look | None, when: str, cell: str) -> str:

@@ -153,6 +153,10 @@ def test_two_lockfiles_are_compared_by_key_and_a_manifest_tells_the_prompts(desk
     assert "$0.06 before, $0.06 after ($0.00); $0.03 was paid in between, nothing is due" in done.out
     known = call("compare", old, new, "--manifest", "manifests/m.yaml", "--json", manifest=None).document
     assert [cell["new"]["prompt"] for cell in known["cells"] if cell["new"]] == ["A red bottle"]
+    done = call("compare", old, new, "--manifest", "manifests/m.yaml", "--format", "text", manifest=None)
+    assert "name the manifest with --manifest" not in done.out
+    assert "manifests/m.yaml does not ask for some of these requests now" in done.out
+    assert "  prompt   (unknown before) {+A red bottle+}\n" in done.out
 
 
 def test_a_default_of_a_schema_that_changed_is_a_change(desk):
@@ -193,6 +197,23 @@ def test_a_manifest_that_could_not_be_read_then_is_compared_by_its_lockfile(desk
     done = call("compare", *AGAINST, "--json")
     assert (done.code, done.document["counts"]["removed"]) == (0, 2)
     assert "prompts are unknown at HEAD" in done.err
+    cell = call("expand", "--json").document["cells"][0]["id"]
+    put(workshop.lockfile, ENDPOINT, [picture(1, cell=cell)])
+    commit(workshop.folder, workshop.lockfile)
+    for form in ("text", "markdown"):
+        done = unescape(call("compare", *AGAINST, "--format", form, "-o", "compare.html").out)
+        assert (
+            "rompts are unknown at HEAD, since manifests/m.yaml cannot be read there: HEAD:manifests/m.yaml:2" in done
+        )
+        assert "unknown before" in done
+    assert "{+A red bottle+}" in call("compare", *AGAINST, "--format", "text").out
+    page = unescape((workshop.folder / "compare.html").read_text())
+    assert "rompts are unknown at HEAD, since" in page
+    assert "<ins>A red bottle</ins>" in page
+    document = call("compare", *AGAINST, "--json").document
+    assert "unknown at HEAD" in document["notes"][0]
+    (changed,) = (one for one in document["cells"] if one["cell"] == cell)
+    assert (changed["prompt"], changed["prompt_unknown"]) == ([["new", "A red bottle"]], "unknown before")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,138 @@
+"""The two sides of a comparison, as `compare` reads them: two lockfiles, or a manifest at a revision of git and now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import click
+
+from flux_pipeline.cli import project
+from flux_pipeline.cli.project import Project
+from flux_pipeline.cli.revision import Revision, revision
+from flux_pipeline.comparison import Side
+from flux_pipeline.errors import UsageError
+from flux_pipeline.ledger import contents
+from flux_pipeline.ledger.contents import Contents
+from flux_pipeline.manifest.cells import Cell, expand
+from flux_pipeline.manifest.schema import Schemas
+from flux_pipeline.report.compare import NO_PROMPTS
+
+_MOST_BYTES = 2 << 20  # of a manifest or a schema, as they were
+_MOST_ROWS_BYTES = 16 << 20
+_MOST_SCHEMAS = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sides:
+    """Both sides with their names; `then` is the revision of the old one, None where two lockfiles were named.
+
+    `unread` says which prompts could not be read and why; `unknown` why a prompt may not be known.
+    """
+
+    old: Side
+    new: Side
+    names: tuple[str, str]
+    then: Revision | None = None
+    simulated: bool = False
+    unread: str = ""
+    unknown: str = NO_PROMPTS
+
+
+def named(old: Path, new: Path, manifest: Path | None, max_cells: int | None) -> Sides:
+    """Read two lockfiles; a manifest says what is behind those keys that it has.
+
+    Raises:
+        UsageError: one is not there.
+    """
+    before, after = _lockfile(old), _lockfile(new)
+    if before.endpoint != after.endpoint:
+        click.echo(f"note: {old} is of {before.endpoint}, {new} of {after.endpoint}", err=True)
+    work = project.load([manifest], max_cells=max_cells) if manifest else None
+    requests = {cell.key: cell.render for cell in work.cells} if work else {}
+    missing = f"{manifest} does not ask for some of these requests now, so their prompts are unknown"
+    return Sides(
+        old=Side(history=before.history, requests=requests),
+        new=Side(history=after.history, requests=requests, estimates=work.estimates() if work else {}),
+        names=(str(old), str(new)),
+        unknown=f"{missing}; compare it with --against REV to know those of a revision" if work else NO_PROMPTS,
+    )
+
+
+def _lockfile(path: Path) -> Contents:
+    found = contents.read(path)
+    if found is None:
+        raise UsageError(f"{path}: there is no such file; name lockfiles such as manifests/catalog.lock")
+    return found
+
+
+def since(against: str, work: Project, max_cells: int | None) -> Sides:
+    """Read one manifest and its lockfile as they were, and as they are.
+
+    Raises:
+        UsageError: there is no such revision, or no lockfile there.
+    """
+    manifest, place = work.parts[0].manifest, work.parts[0].lockfile
+    then = revision(against, manifest)
+    kept = then.read(place)
+    if kept is None:
+        raise UsageError(
+            f"{place} is not at {against}: nothing to compare with; name a revision at which it is committed"
+        )
+    past = contents.parse(kept, Path(f"{against}:{place}"))
+    if not place.exists():
+        click.echo(f"note: {place} is not there now, so nothing counts as paid", err=True)
+    cells, unread = _cells(then, manifest, max_cells, simulate=work.simulate)
+    if unread:
+        click.echo(f"note: {unread}", err=True)
+    requests = {cell.key: cell.render for cell in (*(cells or ()), *work.cells)}
+    return Sides(
+        old=Side(history=past.history, cells=cells, requests=requests),
+        new=Side(history=work.history(), cells=work.cells, estimates=work.estimates()),
+        names=(f"{manifest} at {against}", f"{manifest} now"),
+        then=then,
+        simulated=work.simulate,
+        unread=unread,
+    )
+
+
+def _cells(
+    then: Revision, manifest: Path, max_cells: int | None, *, simulate: bool
+) -> tuple[tuple[Cell, ...] | None, str]:
+    """Return the cells as they were, by the schemas of that time; None, and why, where they cannot be read."""
+    source = then.read(manifest, _MOST_BYTES)
+    if source is None:
+        return None, f"the prompts are unknown at {then.name}: {manifest} is not there, or too large"
+    with TemporaryDirectory(prefix="flux-pipeline-") as folder:
+        try:
+            schemas = Schemas((_schemas(then, Path(folder)), Path("schemas")))
+            place = project.rehearsed if simulate else None
+            read = partial(_rows, then, manifest.parent)
+            name = f"{then.name}:{manifest}"
+            return expand(source, file=name, schemas=schemas, max_cells=max_cells, place=place, read=read).cells, ""
+        except UsageError as error:
+            why = str(error).splitlines()[0]
+            return None, f"the prompts are unknown at {then.name}, since {manifest} cannot be read there: {why}"
+
+
+def _rows(then: Revision, folder: Path, name: str) -> bytes:
+    """Return a file of rows as it was beside the manifest; UsageError where it was not there."""
+    data = then.read(folder / name, _MOST_ROWS_BYTES)
+    if data is None:
+        raise UsageError(f"{name} is not at {then.name}, or too large")
+    return data
+
+
+def _schemas(then: Revision, folder: Path) -> Path:
+    """Write the schemas of models as they were into a folder: their defaults are part of every request."""
+    here = Path("schemas")
+    for file in islice(then.files(here / "models"), _MOST_SCHEMAS):
+        data = then.read(here / "models" / file, _MOST_BYTES)
+        if data is not None and file.name.endswith(".schema.json"):
+            kept = folder / "models" / file
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            kept.write_bytes(data)
+    return folder
