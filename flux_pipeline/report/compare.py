@@ -20,6 +20,8 @@ _UNSEEN = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u206
 _MOST = 4000  # characters of one text
 NO_PROMPTS = "lockfiles do not hold prompts: name the manifest with --manifest, or compare it with --against REV"
 
+NOTHING = "Neither side has a cell, so there is nothing to compare."
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
@@ -151,11 +153,21 @@ def signed(sum_: Dollars) -> str:
     return sign + money(abs(sum_.known))
 
 
+def spending(row: Row) -> str:
+    """Return a row's dollars in words."""
+    before, after = (amount(one) if one != Dollars() else "nothing" for one in (row.spent_before, row.spent_after))
+    if row.spent_before == row.spent_after and row.difference == Dollars():
+        said = "nothing paid" if before == "nothing" else f"{before} before and after"
+    else:
+        said = f"{before} before, {after} after ({signed(row.difference)})"
+    return f"{said}, {amount(row.due)} may still be due" if row.due != Dollars() else said
+
+
 def counted(comparison: Comparison) -> str:
     """Return the counts in one sentence."""
     counts = comparison.counts()
     odd = sum(row.differs for row in comparison.rows if row.change is Change.SAME)
-    said = ", ".join(f"{counts[change]} {change}" for change in Change if counts[change]) or "no cells"
+    said = ", ".join(f"{counts[change]} {change}" for change in Change if counts[change]) or "no cells on either side"
     new = f" ({odd} of them with something new)" if odd else ""
     return said + new + (f", and dollars {UNNAMED}" if comparison.elsewhere.differs else "")
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from flux_pipeline.comparison import Change, Dollars, Row, Version
 from flux_pipeline.report.compare import (
+    NOTHING,
     Look,
     Report,
     amount,
@@ -38,6 +39,8 @@ _MARKS = {"kept": ("", ""), "gone": ("<del>", "</del>"), "new": ("<ins>", "</ins
 
 def markdown(report: Report) -> str:
     """Return the report, never longer than MOST characters: what does not fit is counted."""
+    if not report.comparison.rows and not report.comparison.differs:
+        return f"### Pictures, before and after\n\n{_code(report.old)} → {_code(report.new)}: {NOTHING}\n"
     total = report.comparison.total()
     rows = report.comparison.differing
     rehearsed = " (a rehearsal: nothing was paid)" if report.simulated else ""
@@ -132,6 +135,8 @@ def _cut(changed: Sequence[Piece]) -> str:
     room = _TEXT * 6
     for at, piece in enumerate(changed):
         start, end = _MARKS[piece.fate]
+        if piece.fate == "new" and at and changed[at - 1].fate == "gone":
+            start = f"&#8201;{start}"  # a thin space: the two would be read as one word
         part = f"{start}{_escaped(clean(piece.text, None))}{end}"
         if len(part) > room and kept:
             left = sum(one.fate != "kept" for one in changed[at:])

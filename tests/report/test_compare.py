@@ -198,6 +198,30 @@ def test_dollars_without_another_row_have_one_of_their_own_in_every_form():
 @pytest.mark.parametrize(
     ("sums", "said"),
     [
+        ((3, 3, 0, 3), "$0.03 before and after, $0.03 may still be due"),
+        ((0, 0, 0, 0), "nothing paid"),
+        ((0, 3, 3, 0), "nothing before, $0.03 after (+$0.03)"),
+    ],
+)
+def test_the_dollars_of_a_cell_are_said_in_words(sums, said):
+    names = ("spent_before", "spent_after", "difference", "due")
+    known = {name: Dollars(Decimal(cents) / 100) for name, cents in zip(names, sums, strict=True)}
+    assert f'<span class="money">{said}</span>' in html(report(row(**known)))
+
+
+def test_a_side_that_is_not_there_takes_no_room_and_two_empty_sides_are_one_sentence():
+    added = Row(cell="a", before=None, after=version())
+    looks = {"a": (None, Look(path="o/a.png", address="o/a.png", source=PIXEL, width=9, height=9))}
+    assert html(report(added, looks=looks)).count("<figure>") == 1
+    for form in (html(report()), markdown(report())):
+        assert form.count("Neither side has a cell, so there is nothing to compare.") == 1
+        assert not re.search("Nothing differs|no cells", form)
+    assert "no cells on either side" in [*told.text(report())]
+
+
+@pytest.mark.parametrize(
+    ("sums", "said"),
+    [
         ({"due": Dollars(Decimal("0.03"))}, "$0.03 may still be due for a request that it does not make now"),
         ({"difference": Dollars(Decimal("-0.03"))}, "$0.03 less is on record now"),
         ({"difference": Dollars(Decimal("0.03"))}, "$0.03 more is counted for it than before"),
@@ -211,7 +235,7 @@ def test_a_cell_that_is_the_same_but_for_its_dollars_says_so(sums, said):
 def test_an_unknown_price_is_unknown_in_every_form_and_null_in_the_document():
     given = report(row(due=Dollars(unknown=1), difference=Dollars(unknown=1)))
     assert "| $0.03 | $0.03 | unknown | unknown |" in markdown(given)
-    assert "(unknown, unknown due)" in html(given)
+    assert "$0.03 before, $0.03 after (unknown), unknown may still be due" in html(given)
     assert "unknown may still be due" in [*told.text(given)][-1]
     money = told.document(given)["cost_usd"]
     assert (money["due"], money["difference"], money["unknown_prices"]) == (None, None, {"difference": 1, "due": 1})
@@ -281,7 +305,7 @@ def test_what_changed_in_a_long_prompt_is_seen_in_every_form(at):
     (line,) = (one for one in told.text(given) if one.startswith("  prompt"))
     assert f"[-word{at}-]{{+another+}}" in line
     assert len(line) < 600
-    assert f"<del>word{at}</del><ins>another</ins>" in markdown(given)
+    assert f"<del>word{at}</del>&#8201;<ins>another</ins>" in markdown(given)
     assert re.search(f"<del>word{at}</del>\\s*<ins>another</ins>", html(given))
 
 
@@ -317,5 +341,5 @@ def test_a_change_of_what_nobody_sees_is_seen(old, new, said):
     lines = [*told.text(report(row(old=old, new=new)))]
     assert f"  prompt   {said}" in lines
     if "⏎" in said:
-        assert "<del>⏎<br></del><ins> </ins>" in markdown(report(row(old=old, new=new)))
+        assert "<del>⏎<br></del>&#8201;<ins> </ins>" in markdown(report(row(old=old, new=new)))
         assert "<del>⏎\n</del>" in html(report(row(old=old, new=new)))
