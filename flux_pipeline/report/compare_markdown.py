@@ -1,12 +1,11 @@
 """A comparison as Markdown for a pull request.
 
-Whatever comes from a manifest or a lockfile stands inside of `<code>`, where no forge makes links, mentions or pictures
-of it, and each of its signs that Markdown or HTML could act on is written as a number.
+Whatever comes from a manifest or a lockfile stands inside of `<code>`, where no forge makes mentions or pictures of it, and
+each of its signs that Markdown or HTML could act on is written as a number.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 
 from flux_pipeline.comparison import Change, Dollars, Row, Version
@@ -27,13 +26,13 @@ from flux_pipeline.report.compare import (
     unknown,
     value,
 )
+from flux_pipeline.report.forge import escaped, numbered
 from flux_pipeline.report.wording import Piece
 
 MOST = 60_000  # characters: a comment may have 65,536
 _MOST_ROWS = 200  # of the table
 _ROOM = 400  # for the last lines
 _TEXT, _NAME = 1500, 200  # characters
-_ACTIVE = re.compile(r"[^\w ,/=\n-]|_", re.ASCII)
 _MARKS = {"kept": ("", ""), "gone": ("<del>", "</del>"), "new": ("<ins>", "</ins>")}
 
 
@@ -126,7 +125,7 @@ def _picture(look: Look | None, when: str, cell: str) -> str:
         return "—"
     if not look.path:
         return _code(look.reason, _TEXT)
-    return f"![{when}: {_escaped(clean(cell, _NAME)).replace(chr(10), ' ')}]({look.address})<br>{_code(look.path)}"
+    return f"![{when}: {numbered(_line(cell))}]({look.address})<br>{_code(look.path)}"
 
 
 def _cut(changed: Sequence[Piece]) -> str:
@@ -150,7 +149,9 @@ def _code(text: str, most: int = _NAME) -> str:
     return f"<code>{_escaped(clean(text, most))}</code>"
 
 
+def _line(text: str) -> str:
+    return clean(text, _NAME).replace("\n", " ")
+
+
 def _escaped(text: str) -> str:
-    """Write every sign that could act as its number, and line ends as breaks; letters of all languages stay."""
-    numbered = _ACTIVE.sub(lambda sign: sign[0] if ord(sign[0]) > 127 else f"&#{ord(sign[0])};", text)
-    return numbered.replace("\n", "<br>")
+    return escaped(text).replace("\n", "<br>")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from flux_pipeline.report import forge
 from flux_pipeline.report.cases import Case
 from flux_pipeline.report.controls import CONTROLS
 from flux_pipeline.report.table import Table
@@ -15,13 +16,11 @@ MOST_BYTES = 900_000  # GitHub refuses a summary of more than 1 MiB, all of it
 _RESERVE = 200  # for the line that says how much was left out
 _MOST_REASON = 1000
 _BLANK = re.compile(rf"(?:\s|{CONTROLS.pattern})+")
-# Whatever Markdown, HTML or GitHub gives a meaning: as a reference, a character stands for nothing but itself.
-_ACTIVE = re.compile(r"[!#$&'()*+\-/:<=>@\[\\\]^_`{|}~\"]|(?<=[wW]{3})\.")
 
 
 def escaped(text: str) -> str:
     """Return a text as Markdown on one line that shows it, and does nothing else."""
-    return _ACTIVE.sub(lambda found: f"&#{ord(found[0])};", _BLANK.sub(" ", text).strip())
+    return forge.escaped(_BLANK.sub(" ", text).strip())
 
 
 def markdown(outcome: Outcome, table: Table, cases: Iterable[Case], *, title: str, most: int = MOST_BYTES) -> str:

@@ -17,6 +17,7 @@ from flux_pipeline.comparison import Comparison, Dollars, Row, Version
 from flux_pipeline.ledger.facts import FileFact
 from flux_pipeline.ledger.keys import Render
 from flux_pipeline.report import compare as told
+from flux_pipeline.report import summary
 from flux_pipeline.report.compare import Look, Report
 from flux_pipeline.report.compare_markdown import MOST, markdown
 from flux_pipeline.report.compare_page import page
@@ -108,12 +109,16 @@ class _Tags(HTMLParser):
 
 def tags(text):
     """Return every tag with the names of its attributes, but for the breaks and changes that a text may bring."""
-    return [one for one in _Tags(text).found if one[0].strip("/") not in {"br", "del", "ins"}]
+    return [
+        one
+        for one in _Tags(text.replace("&#64;<span></span>", "")).found
+        if one[0].strip("/") not in {"br", "del", "ins"}
+    ]
 
 
 def skeleton(text):
     """Return the signs that Markdown acts on, with everything that is a letter, a number or an escape taken out."""
-    return re.sub(r"&#\d+;|<br>|</?(?:del|ins)>|[\w ,/=-]|[^\x00-\x7f]", "", text)
+    return re.sub(r"&#64;<span></span>|&#\d+;|<br>|</?(?:del|ins)>|[\w ,./=-]|[^\x00-\x7f]", "", text)
 
 
 def everywhere(payload):
@@ -139,6 +144,16 @@ def test_no_hostile_text_changes_a_tag_of_the_page_or_a_sign_of_the_comment(payl
         lines = [*told.text(hostile)]
         assert len(lines) == len([*told.text(plain)])
         assert not re.search(r"[\x00-\x1f\x7f\u202e\u2066]", "".join(lines))
+
+
+@pytest.mark.parametrize(
+    "payload", ["user@evil.example", "a <mailto:b@c.example>", "@everyone", "www.evil.example", "1. one"]
+)
+def test_a_forge_finds_no_address_and_no_mention_in_a_text_after_it_has_read_the_references(payload):
+    for form in (markdown(everywhere(payload)), summary.escaped(payload)):
+        assert not re.search(r"www\.|^\d+\.\s", form)
+        texts = _Tags(re.sub(r"!\[[^]]*\]\([^)]*\)", "", form)).words  # no forge makes a link of the words of a picture
+        assert [text for text in texts if re.search(r"[\w.+-]+@[\w-]+\.\w|(?:^|\W)@\w", text)] == []
 
 
 def test_what_is_escaped_is_still_what_was_said():
