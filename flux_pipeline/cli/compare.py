@@ -75,6 +75,7 @@ def command(
         new=sides.names[1],
         looks=find(comparison, histories, output_dir, sides.then, folder, shown=page is not None),
         simulated=sides.simulated,
+        mixed=sides.mixed,
         unread=sides.unread,
         unknown=sides.unknown,
     )

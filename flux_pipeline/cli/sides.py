@@ -30,7 +30,7 @@ _MOST_SCHEMAS = 200
 class Sides:
     """Both sides with their names; `then` is the revision of the old one, None where two lockfiles were named.
 
-    `unread` says which prompts could not be read and why; `unknown` why a prompt may not be known.
+    `mixed` says which of them is a rehearsal, where the other one is not; `unread` says which prompts could not be read and why; `unknown` why a prompt may not be known.
     """
 
     old: Side
@@ -38,6 +38,7 @@ class Sides:
     names: tuple[str, str]
     then: Revision | None = None
     simulated: bool = False
+    mixed: str = ""
     unread: str = ""
     unknown: str = NO_PROMPTS
 
@@ -51,6 +52,7 @@ def named(old: Path, new: Path, manifest: Path | None, max_cells: int | None) ->
     before, after = _lockfile(old), _lockfile(new)
     if before.endpoint != after.endpoint:
         click.echo(f"note: {old} is of {before.endpoint}, {new} of {after.endpoint}", err=True)
+    rehearsals = [path for path, side in ((old, before), (new, after)) if side.endpoint == project.SIMULATED]
     work = project.load([manifest], max_cells=max_cells) if manifest else None
     requests = {cell.key: cell.render for cell in work.cells} if work else {}
     missing = f"{manifest} does not ask for some of these requests now, so their prompts are unknown"
@@ -58,6 +60,8 @@ def named(old: Path, new: Path, manifest: Path | None, max_cells: int | None) ->
         old=Side(history=before.history, requests=requests),
         new=Side(history=after.history, requests=requests, estimates=work.estimates() if work else {}),
         names=(str(old), str(new)),
+        simulated=len(rehearsals) == 2,
+        mixed=f"{rehearsals[0]} is of a rehearsal: nothing was paid there" if len(rehearsals) == 1 else "",
         unknown=f"{missing}; compare it with --against REV to know those of a revision" if work else NO_PROMPTS,
     )
 

@@ -20,6 +20,7 @@ _UNSEEN = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u206
 _MOST = 4000  # characters of one text
 NO_PROMPTS = "lockfiles do not hold prompts: name the manifest with --manifest, or compare it with --against REV"
 
+REHEARSED = "a rehearsal: nothing was paid"
 NOTHING = "Neither side has a cell, so there is nothing to compare."
 
 
@@ -43,7 +44,7 @@ class Look:
 class Report:
     """A comparison with the names of its two sides, and the pictures by cell: (before, after).
 
-    `unread` says which prompts could not be read and why; `unknown` why some others are not known, if some are not.
+    `mixed` says which side alone is a rehearsal, `unread` which prompts could not be read and why; `unknown` why some others are not known, if some are not.
     """
 
     comparison: Comparison
@@ -51,13 +52,14 @@ class Report:
     new: str
     looks: Mapping[str, tuple[Look | None, Look | None]]
     simulated: bool = False
+    mixed: str = ""
     unread: str = ""
     unknown: str = NO_PROMPTS
 
     @property
     def remarks(self) -> tuple[str, ...]:
         """What a reader has to know before the cells."""
-        return tuple(one for one in (self.unread or (self.unknown if self._blind else ""),) if one)
+        return tuple(one for one in (self.mixed, self.unread or (self.unknown if self._blind else "")) if one)
 
     @property
     def _blind(self) -> bool:
@@ -200,6 +202,8 @@ def text(report: Report) -> Iterator[str]:
         for word, look in zip(("before", "after"), report.looks.get(row.cell, (None, None)), strict=True):
             if look:
                 yield f"  {word:<8} {_line(look.path) or _line(look.reason)}"
+    if report.simulated:
+        yield f"note: {REHEARSED}"
     yield from (f"note: {_line(remark)}" for remark in report.remarks)
     yield counted(report.comparison)
     yield costs(report.comparison.total())
@@ -222,6 +226,7 @@ def document(report: Report) -> dict[str, Any]:
     return {
         "old": report.old,
         "new": report.new,
+        "simulated": report.simulated,
         "notes": [*report.remarks],
         "differs": comparison.differs,
         "counts": {str(change): count for change, count in comparison.counts().items()},

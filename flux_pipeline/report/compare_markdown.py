@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from flux_pipeline.comparison import Change, Dollars, Row, Version
 from flux_pipeline.report.compare import (
     NOTHING,
+    REHEARSED,
     Look,
     Report,
     amount,
@@ -42,7 +43,7 @@ def markdown(report: Report) -> str:
         return f"### Pictures, before and after\n\n{_code(report.old)} → {_code(report.new)}: {NOTHING}\n"
     total = report.comparison.total()
     rows = report.comparison.differing
-    rehearsed = " (a rehearsal: nothing was paid)" if report.simulated else ""
+    rehearsed = f" ({REHEARSED})" if report.simulated else ""
     head = [
         "### Pictures, before and after",
         "",

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from flux_pipeline.comparison import Row
 from flux_pipeline.report.compare import (
     NOTHING,
+    REHEARSED,
     Look,
     Report,
     amount,
@@ -36,7 +37,7 @@ _TAGS = {"kept": ("", ""), "gone": ("<del>", "</del>"), "new": ("<ins>", "</ins>
 
 def page(report: Report) -> Iterator[str]:
     """Yield the page, piece by piece."""
-    rehearsed = ' <span class="kind">a rehearsal: nothing was paid</span>' if report.simulated else ""
+    rehearsed = f' <span class="kind">{REHEARSED}</span>' if report.simulated else ""
     yield (
         f'{MARK}\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'

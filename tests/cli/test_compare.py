@@ -159,6 +159,20 @@ def test_two_lockfiles_are_compared_by_key_and_a_manifest_tells_the_prompts(desk
     assert "  prompt   (unknown before) {+A red bottle+}\n" in done.out
 
 
+def test_two_lockfiles_of_rehearsals_are_said_to_be_rehearsals(desk):
+    workshop, call = desk
+    old, new, paid = (workshop.folder / f"{name}.lock" for name in ("old", "new", "paid"))
+    put(old, "simulator", [picture(1)])
+    put(new, "simulator", [picture(1), picture(2)])
+    put(paid, ENDPOINT, [picture(1)])
+    for form in ("text", "markdown"):
+        assert "a rehearsal: nothing was paid" in call("compare", old, new, "--format", form, manifest=None).out
+    assert call("compare", old, new, "--json", manifest=None).document["simulated"] is True
+    mixed = call("compare", paid, new, "--format", "text", manifest=None).out
+    assert f"note: {new} is of a rehearsal: nothing was paid there" in mixed
+    assert "note: a rehearsal" not in mixed
+
+
 def test_a_default_of_a_schema_that_changed_is_a_change(desk):
     workshop, call = desk
     model = "black-forest-labs/flux-2-pro-t2i"
