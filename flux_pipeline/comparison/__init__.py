@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from flux_pipeline.comparison.rows import Change, Comparison, Dollars, Row, Side, Version
-from flux_pipeline.ledger.facts import MODEL, Submission
+from flux_pipeline.ledger.facts import MODEL, FileFact, Submission
 from flux_pipeline.ledger.history import History
 from flux_pipeline.ledger.keys import Render
 
@@ -21,7 +21,7 @@ def compare(old: Side, new: Side) -> Comparison:
     first_before, first_after = _firsts(before), _firsts(after)
     rows = []
     for name in names:
-        one, other = before.get(name), after.get(name)
+        one, other = _placed(old, new, before.get(name), after.get(name))
         row = _priced(Row(cell=name, before=one, after=other), was.get(name, {}), now.get(name, {}), old.history)
         if other is not None and first_after[other.key] == name and row.change in (Change.ADDED, Change.CHANGED):
             row = replace(row, due=row.due + _to_pay(new, other))
@@ -45,6 +45,19 @@ def _versions(side: Side) -> dict[str, Version]:
     return {name: _version(side, one.key, None, side.requests.get(one.key)) for name, one in newest.items()}
 
 
+def _placed(old: Side, new: Side, one: Version | None, other: Version | None) -> tuple[Version | None, Version | None]:
+    """Let a render stand where it does on its own side alone: a lockfile also keeps the paths that it had before."""
+    if one is None or other is None or one.key != other.key:
+        return one, other
+    was, now = _saved(old.history, one.key), _saved(new.history, other.key)
+    left, came = min(was.keys() - now.keys(), default=None), min(now.keys() - was.keys(), default=None)
+    if old.cells is None and left is not None:
+        one = replace(one, path=left, picture=was[left])
+    if new.cells is None and came is not None:
+        other = replace(other, path=came, picture=now[came])
+    return one, other
+
+
 def _name(one: Submission) -> str:
     return one.cell or one.key
 
@@ -57,8 +70,7 @@ def _age(one: Submission) -> tuple[str, int, str]:
 
 def _version(side: Side, key: str, wanted: str | None, request: Render | None) -> Version:
     best = side.history.best(key)
-    saved = max((one for one in side.history.of(key) if one.files), key=_age, default=None)
-    files = saved.files if saved else {}
+    files = _saved(side.history, key)
     path = wanted if wanted is not None and (wanted in files or not files) else min(files, default=None)
     told = best.extra.get(MODEL) if best else None
     return Version(
@@ -70,6 +82,12 @@ def _version(side: Side, key: str, wanted: str | None, request: Render | None) -
         model=request.model if request else told if isinstance(told, str) else None,
         request=request,
     )
+
+
+def _saved(history: History, key: str) -> Mapping[str, FileFact]:
+    """Return where a render was saved, of several submissions by the last one."""
+    newest = max((one for one in history.of(key) if one.files), key=_age, default=None)
+    return newest.files if newest else {}
 
 
 def _state(best: Submission | None) -> str:

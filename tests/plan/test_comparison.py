@@ -184,6 +184,18 @@ def test_a_moved_picture_another_picture_and_another_state_are_noted_for_the_sam
     assert (row.notes, row.paid) == (("was running, is saved",), Dollars(PRICE))
 
 
+def test_a_picture_that_was_moved_is_noted_though_its_lockfile_keeps_the_path_of_before():
+    (old,) = [made(1, "a", cell().key)]
+    both = replace(old, files={"outputs/0.png": picture(), **old.files, "outputs/z.png": picture()})
+    (row,) = compare(side([old]), side([replace(old, files={**old.files, "outputs/z.png": picture()})])).rows
+    assert row.notes == ("moved from outputs/a.png to outputs/z.png",)
+    (row,) = compare(side([both]), side([replace(old, files={"outputs/z.png": picture()})])).rows
+    assert row.notes == ("moved from outputs/0.png to outputs/z.png",)
+    assert not compare(side([both]), side([both])).differs
+    (row,) = compare(side([both], [cell()]), side([both], [cell(path="outputs/z.png")])).rows
+    assert row.notes == ("moved from outputs/a.png to outputs/z.png",), "a manifest knows its paths"
+
+
 def test_of_several_requests_of_a_cell_the_newest_counts_and_of_its_submissions_the_most_advanced():
     first, second = made(1, "a", "1" * 64), made(2, "a", "2" * 64)
     again = Submission(id="3" * 32, key="2" * 64, cell="a", intended_at="2026-11-23T01:00:09Z", estimate=PRICE)
