@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Final
 
 from flux_pipeline.derivation import Derivation
 from flux_pipeline.errors import UsageError
@@ -17,6 +18,8 @@ from flux_pipeline.manifest.cells import Cell
 from flux_pipeline.manifest.complaints import did_you_mean
 from flux_pipeline.plan import Plan, PlannedRender
 from flux_pipeline.report.state import STATES, state_of
+
+_LONG: Final = 40  # characters: more than this is to be read, and names nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +52,8 @@ class Card:
     """One cell, as it is shown.
 
     `name` is the cell's id, or the manifest and the id where two manifests have the same one: no other card has it.
-    `axes` and `parameters` (without the prompt) are texts by name. `cost` is what the render did cost, in dollars, and
+    `axes` and `parameters` (without the prompt) are texts by name; `fields` are the names in `axes` that are fields of the
+    row of data that the cell is made for. `cost` is what the render did cost, in dollars, and
     `estimate` what it is expected to cost; None is unknown. `sharing` is how many cells of the plan have this render: it is
     paid for once. `state` is one of `report.state.STATES`; `reason` says why the picture is not at `path`, and is empty
     where it is. `picture` is None where there is none on disk.
@@ -75,16 +79,21 @@ class Card:
     path: str
     picture: Picture | None
     derived: tuple[DerivedFile, ...] = ()
+    fields: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
-    """The cards of one entry, in the manifest's order. `varying` are the axes in which they differ."""
+    """The cards of one entry, in the manifest's order.
+
+    `varying` are the axes in which they differ, and `labels` those of them that a card says of itself.
+    """
 
     manifest: str
     entry: str
     cards: tuple[Card, ...]
     varying: tuple[str, ...]
+    labels: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,7 +188,28 @@ def _known(made: Album, **chosen: str) -> None:
 def _section(manifest: str, entry: str, cards: tuple[Card, ...]) -> Section:
     names = dict.fromkeys(name for card in cards for name in card.axes)
     varying = tuple(name for name in names if len({card.axes.get(name) for card in cards}) > 1)
-    return Section(manifest=manifest, entry=entry, cards=cards, varying=varying)
+    return Section(manifest=manifest, entry=entry, cards=cards, varying=varying, labels=_labels(cards, varying))
+
+
+def _labels(cards: Sequence[Card], varying: Sequence[str]) -> tuple[str, ...]:
+    """Return what a card says of itself: its axes, and of the fields of its row those that it takes to tell rows apart.
+
+    A row may have twenty fields, paragraphs among them, and a card has room for a few words. So it has the fields that
+    the ids name, and in their order those without which two rows would look alike; a long text only where no short one
+    does. A field that says again what those before it have said is left to the large view, like all the others.
+    """
+    fields = {name for card in cards for name in card.fields}
+    long = {name for name in fields if any(len(card.axes.get(name, "")) > _LONG for card in cards)}
+    taken: list[str] = []
+    for name in sorted(fields.intersection(varying), key=lambda name: (name in long, varying.index(name))):
+        named = name not in long and any(f"{name}=" in card.id for card in cards)
+        if named or _different(cards, (*taken, name)) > _different(cards, taken):
+            taken.append(name)
+    return tuple(name for name in varying if name not in fields or name in taken)
+
+
+def _different(cards: Sequence[Card], names: Sequence[str]) -> int:
+    return len({tuple(card.axes.get(name) for name in names) for card in cards})
 
 
 def _facts(one: PlannedRender, history: History) -> dict[str, FileFact]:
@@ -215,12 +245,13 @@ def _card(
     fact = facts.get(where)
     parameters = {key: text_of(value) for key, value in cell.params.items() if key != "prompt"}
     settled = one.submission.settled if one.submission else None
+    axes, fields = dict(_texts(cell.axes)), _fields(cell)
     return Card(
         name=name,
         id=cell.id,
         manifest=manifest,
         entry=cell.entry,
-        axes=dict(_texts(cell.axes)),
+        axes=axes | {name: text for name, text in fields.items() if name not in axes},
         model=cell.model,
         prompt=text_of(cell.params.get("prompt", "")),
         parameters=parameters,
@@ -236,11 +267,19 @@ def _card(
         path=cell.path,
         picture=Picture(path=where, sha256=fact.sha256, width=fact.width, height=fact.height) if fact else None,
         derived=derived,
+        fields=tuple(name for name in fields if name not in axes),
+    )
+
+
+def _fields(cell: Cell) -> dict[str, str]:
+    """Return the fields of a cell's row as texts; an axis hides a field of its name, and null says nothing."""
+    return dict(
+        _texts({name: value for name, value in cell.row.items() if name not in cell.axes and value is not None})
     )
 
 
 def _texts(axes: Mapping[str, Json]) -> Iterable[tuple[str, str]]:
-    """Yield every axis as text; zipped values as an axis for each of their parts, named as in a template."""
+    """Yield every value as text; of a mapping each of its parts by itself, named as in a template."""
     for name, value in axes.items():
         if isinstance(value, Mapping):
             yield from ((f"{name}.{inner}", text) for inner, text in _texts(value))

@@ -28,8 +28,9 @@ class Fate:
     cost: Decimal | None = Decimal("0.03")
 
 
-def entry(name, prompt="A {{ color }} bottle on {{ place }}", *, params=None, derive=None, **matrix):
+def entry(name, prompt="A {{ color }} bottle on {{ place }}", *, params=None, derive=None, foreach=None, **matrix):
     made = {"derive": derive} if derive else {}
+    made |= {"foreach": foreach} if foreach else {}
     return {"id": name, "prompt": prompt, "params": params or {}, "matrix": matrix, **made}
 
 
@@ -149,16 +150,13 @@ def card(at, text, *, entry, axes, picture=None):
 def album(cards, *, manifest="m.yaml", **chosen):
     """Return an album of these cards, a section for each entry."""
     entries = dict.fromkeys(one.entry for one in cards)
-    sections = tuple(
-        Section(
-            manifest=manifest,
-            entry=name,
-            cards=tuple(one for one in cards if one.entry == name),
-            varying=tuple(dict.fromkeys(axis for one in cards if one.entry == name for axis in one.axes)),
-        )
-        for name in entries
-    )
+    sections = tuple(section(manifest, name, tuple(one for one in cards if one.entry == name)) for name in entries)
     return Album(manifests=(manifest,), simulated=False, sections=sections, **chosen)
+
+
+def section(manifest, name, cards):
+    axes = tuple(dict.fromkeys(axis for one in cards for axis in one.axes))
+    return Section(manifest=manifest, entry=name, cards=cards, varying=axes, labels=axes)
 
 
 def picture(path, sha256="a" * 64):

@@ -324,6 +324,48 @@ def test_what_is_derived_is_beside_its_picture_and_what_is_missing_is_said(tmp_p
     assert page.locator("#card-0 .derived a").count() == 1
 
 
+@pytest.fixture(scope="module")
+def drinks(tmp_path_factory):
+    """Make a gallery of an entry with 30 rows, each in two colours; return the page's file."""
+    folder = tmp_path_factory.mktemp("drinks")
+    rows = [
+        {
+            "sku": f"A{at:02}",
+            "product": f"drink {at}",
+            "maker": ("Ada", "Eve", "Zoë")[at % 3],
+            "about": f"A long text about drink {at}, and about everything else that there is to say",
+        }
+        for at in range(30)
+    ]
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.chdir(folder)
+        prompt = "A {{ color }} bottle of {{ product }}"
+        manifest = project(folder, entry("drink", prompt, foreach=rows, color=["red", "teal"], size=["240x240"]))
+        assert call(folder, monkeypatch, "gallery", manifest) in (0, None)
+    return folder / "gallery.html"
+
+
+def test_the_fields_of_rows_label_filter_find_and_arrange_the_cards(drinks, screen):
+    page = screen(drinks)
+    settled(page, 60)
+    assert page.locator("#card-0 .values span").all_inner_texts() == ["red", "A00"]
+    page.get_by_role("button", name="Eve").click()
+    settled(page, 20)
+    page.get_by_label("sku", exact=True).select_option("A04")
+    settled(page, 2)
+    page.get_by_role("button", name="Clear", exact=True).click()
+    page.get_by_label("Find", exact=True).fill("ada teal")
+    settled(page, 10)
+    page.get_by_label("Rows", exact=True).select_option("sku")
+    page.get_by_label("Columns", exact=True).select_option("color")
+    settled(page, 10)
+    assert page.locator("tbody th .value").all_inner_texts() == [f"A{at:02}" for at in range(0, 30, 3)]
+    page.locator("#card-1 .open").click()
+    large = page.get_by_role("dialog")
+    assert "A long text about drink 0" in large.locator(".fact", has_text="about (field)").inner_text()
+    assert large.locator(".fact", has_text="color (axis)").count() == 1
+
+
 def test_without_javascript_there_is_a_grid_of_links_to_the_files(gallery, screen):
     page = screen(gallery, java_script_enabled=False)
     assert page.locator(".card").count() == 500

@@ -73,6 +73,16 @@ def test_cells_are_selected_and_axes_chosen(manifest, capsys):
     assert 'did you mean "seed"?' in capsys.readouterr().err
 
 
+def test_a_table_may_begin_with_a_field_of_the_rows(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows = [{"sku": "A1", "maker": "Ada"}, {"sku": "B2", "maker": "Eve"}]
+    of = project(tmp_path, entry("hero", "A bottle of {{ sku }}", foreach=rows, seed=[1, 2]))
+    assert _run(["gallery", str(of), "--rows", "sku", "--cols", "seed"]) == 0
+    shown = document(Path("gallery.html"))
+    assert shown["rows"] == "sku"
+    assert {"name": "maker", "values": ["Ada", "Eve"]} in shown["axes"]
+
+
 def test_several_manifests_are_one_page(manifest, tmp_path):
     other = project(tmp_path, entry("mug", "A mug", seed=[1, 2]), name="other")
     assert _run(["gallery", str(manifest), str(other)]) == 0

@@ -108,6 +108,41 @@ def test_zipped_values_are_axes_of_their_own(shown):
     assert made.cards[1].axes == {"look.mood": "bold", "look.light": "noon", "seed": "1"}
 
 
+ABOUT = "A drink for long evenings on the terrace, {} and a little bitter"
+DRINKS = [
+    {"kind": "tonic", "label": "dry", "sku": "A1", "about": ABOUT.format("clear"), "maker": {"name": "Ada"}},
+    {"kind": "tonic", "label": "dry", "sku": "A2", "about": ABOUT.format("sweet"), "maker": {"name": "Eve"}},
+    {"kind": "gin", "label": "old", "sku": "B1", "about": ABOUT.format("old"), "maker": {"name": "Eve"}, "note": None},
+]
+
+
+def test_the_fields_of_a_row_are_axes_too_and_an_axis_hides_one_of_its_name(shown):
+    rows = [{"sku": "A1", "color": "any", "maker": {"name": "Ada"}}, {"sku": "B2", "color": "any", "note": None}]
+    made = shown(entry("hero", "A {{ color }} bottle of {{ sku }}", foreach=rows, color=["red"], seed=[1]), rows="sku")
+    assert [one.axes for one in made.cards] == [
+        {"color": "red", "seed": "1", "sku": "A1", "maker.name": "Ada"},
+        {"color": "red", "seed": "1", "sku": "B2"},
+    ]
+    assert [one.fields for one in made.cards] == [("sku", "maker.name"), ("sku",)]
+    assert made.sections[0].varying == ("sku", "maker.name")
+    assert made.axes()["sku"] == ("A1", "B2")
+
+
+def test_a_card_is_labelled_by_what_tells_it_apart_and_long_texts_are_left_to_the_large_view(shown):
+    made = shown(entry("hero", "A bottle of {{ sku }}", foreach=DRINKS, mood=["calm", "bold"], seed={"count": 2}))
+    assert made.cards[0].id.endswith("kind=tonic,label=dry,sku=A1")
+    assert made.sections[0].varying == ("mood", "seed", "kind", "label", "sku", "about", "maker.name")
+    assert made.sections[0].labels == ("mood", "seed", "kind", "label", "sku")
+
+
+def test_a_long_text_labels_a_card_only_where_nothing_short_tells_it_apart(shown):
+    rows = [{name: row[name] for name in ("about", "kind")} for row in DRINKS]
+    made = shown(entry("hero", "{{ about }}", foreach=rows, seed=[1]))
+    assert made.sections[0].labels == ("about", "kind")
+    rows = [{name: row[name] for name in ("about", "sku", "maker")} for row in DRINKS]
+    assert shown(entry("hero", "{{ about }}", foreach=rows, seed=[1])).sections[0].labels == ("sku",)
+
+
 def test_an_axis_that_is_nowhere_is_refused_with_those_that_are(shown):
     with pytest.raises(
         UsageError, match='--rows sed: no entry has this axis; the axes are color, seed; did you mean "seed"'

@@ -95,6 +95,7 @@ def data(album: Album, link: Callable[[str], str]) -> dict[str, Any]:
             "manifest": card.manifest,
             "entry": card.entry,
             "axes": dict(card.axes),
+            "fields": card.fields,
             "model": card.model,
             "prompt": card.prompt,
             "parameters": dict(card.parameters),
@@ -218,7 +219,7 @@ def _section(
     thumbnails: Thumbnails,
     link: Callable[[str], str],
 ) -> Html:
-    cards = [_card(card, numbers[id(card)], section.varying, thumbnails, link) for card in section.cards]
+    cards = [_card(card, numbers[id(card)], section.labels, thumbnails, link) for card in section.cards]
     count = element("span", _counted(len(cards), noun), class_="count")
     return element(
         "section",
@@ -229,14 +230,12 @@ def _section(
     )
 
 
-def _card(
-    card: Card, number: int, varying: tuple[str, ...], thumbnails: Thumbnails, link: Callable[[str], str]
-) -> Html:
+def _card(card: Card, number: int, labels: tuple[str, ...], thumbnails: Thumbnails, link: Callable[[str], str]) -> Html:
     anchor = f"card-{number}"
     thumbnail = thumbnails.get(card.picture.sha256) if card.picture else None
     href = link(card.picture.path) if card.picture else f"#{anchor}"
     face = _face(card, thumbnail)
-    values = [element("span", value, title=axis, data_axis=axis) for axis in varying if (value := card.axes.get(axis))]
+    values = [element("span", value, title=axis, data_axis=axis) for axis in labels if (value := card.axes.get(axis))]
     mark = element("input", type="checkbox", class_="mark", aria_label=f"Compare {card.id}") if card.picture else ""
     html = element(
         "li",

@@ -74,7 +74,8 @@ function known(data) {
     ["Cost", data.cost],
     ["State", data.state],
     ["Reason", data.reason],
-    ...Object.entries(data.axes).filter(([name]) => !TOLD.has(name)).map(([name, value]) => [`${name} (axis)`, value]),
+    ...Object.entries(data.axes).filter(([name]) => !TOLD.has(name)).map(([name, value]) => (
+      [`${name} (${data.fields.includes(name) ? "field" : "axis"})`, value])),
     ["Parameters", rest.map(([name, value]) => `${name}: ${value}`).join("\n")],
     ["Model", data.model],
     ["Task", data.task],
