@@ -86,9 +86,11 @@ class Card:
 class Section:
     """The cards of one entry, in the manifest's order.
 
+    `name` is the entry's id, or the manifest and the id where two manifests have the same one: no other section has it.
     `varying` are the axes in which they differ, and `labels` those of them that a card says of itself.
     """
 
+    name: str
     manifest: str
     entry: str
     cards: tuple[Card, ...]
@@ -164,7 +166,7 @@ def album(
     made = Album(
         manifests=tuple(manifest for manifest, _ in parts),
         simulated=simulated,
-        sections=tuple(_section(*of, tuple(cards)) for of, cards in sections.items()),
+        sections=tuple(_sections(sections)),
         rows=rows,
         columns=columns,
     )
@@ -185,10 +187,20 @@ def _known(made: Album, **chosen: str) -> None:
             raise UsageError(f"--{flag} {name}: no entry has this axis; {there}{did_you_mean(name, axes)}")
 
 
-def _section(manifest: str, entry: str, cards: tuple[Card, ...]) -> Section:
-    names = dict.fromkeys(name for card in cards for name in card.axes)
-    varying = tuple(name for name in names if len({card.axes.get(name) for card in cards}) > 1)
-    return Section(manifest=manifest, entry=entry, cards=cards, varying=varying, labels=_labels(cards, varying))
+def _sections(found: Mapping[tuple[str, str], Sequence[Card]]) -> Iterable[Section]:
+    """Yield the sections of cards by manifest and entry."""
+    count = Counter(entry for _, entry in found)
+    for (manifest, entry), cards in found.items():
+        names = dict.fromkeys(name for card in cards for name in card.axes)
+        varying = tuple(name for name in names if len({card.axes.get(name) for card in cards}) > 1)
+        yield Section(
+            name=f"{manifest}: {entry}" if count[entry] > 1 else entry,
+            manifest=manifest,
+            entry=entry,
+            cards=tuple(cards),
+            varying=varying,
+            labels=_labels(cards, varying),
+        )
 
 
 def _labels(cards: Sequence[Card], varying: Sequence[str]) -> tuple[str, ...]:

@@ -156,7 +156,7 @@ def album(cards, *, manifest="m.yaml", **chosen):
 
 def section(manifest, name, cards):
     axes = tuple(dict.fromkeys(axis for one in cards for axis in one.axes))
-    return Section(manifest=manifest, entry=name, cards=cards, varying=axes, labels=axes)
+    return Section(name=name, manifest=manifest, entry=name, cards=cards, varying=axes, labels=axes)
 
 
 def picture(path, sha256="a" * 64):

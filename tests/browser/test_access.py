@@ -55,6 +55,25 @@ def test_axe_finds_nothing_in_any_state(mixed, screen, state, scheme):
     assert violations(shown) == []
 
 
+def test_entries_of_one_name_in_two_manifests_are_told_apart(screen, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    colors = ["red", "teal"]
+    manifests = [
+        project(tmp_path, entry("mug", color=colors, place=["oak"]), name=name) for name in ("spring", "winter")
+    ]
+    assert call(tmp_path, monkeypatch, "gallery", *manifests) in (0, None)
+    shown = screen(tmp_path / "gallery.html", "#rows=color")
+    names = ["manifests/spring.yaml: mug", "manifests/winter.yaml: mug"]
+    assert shown.locator(".entry h2 .name").all_inner_texts() == names
+    assert shown.get_by_role("region", name=f"{names[1]} by color as rows").count() == 1
+    assert violations(shown) == []
+    shown.get_by_role("button", name="manifests/winter.yaml").click()
+    shown.wait_for_function("() => document.querySelectorAll('.entry:not([hidden])').length === 1")
+    shown.get_by_role("button", name="Clear", exact=True).click()
+    shown.get_by_label("Find", exact=True).fill("spring teal")
+    shown.locator(".shown").get_by_text("1 of 4 pictures").wait_for()
+
+
 def test_axe_finds_nothing_on_a_phone_without_pictures_and_without_javascript(mixed, screen, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     manifest = project(tmp_path, entry("bottle", color=["red"], place=["oak"]), fate=lambda *_: Fate("pending"))

@@ -100,6 +100,9 @@ def test_two_manifests_may_have_the_same_ids(shown):
         ("manifests/m0.yaml", "hero"),
         ("manifests/m1.yaml", "hero"),
     ]
+    assert [one.name for one in made.sections] == ["manifests/m0.yaml: hero", "manifests/m1.yaml: hero"]
+    others = shown(entry("hero", "A bottle", seed=[1]), entry("mug", "A mug", seed=[1])).sections
+    assert [one.name for one in others] == ["hero", "mug"]
 
 
 def test_zipped_values_are_axes_of_their_own(shown):

@@ -223,7 +223,7 @@ def _section(
     count = element("span", _counted(len(cards), noun), class_="count")
     return element(
         "section",
-        element("h2", element("span", section.entry, class_="name"), Html(" "), count, id=f"entry-{at}"),
+        element("h2", element("span", section.name, class_="name"), Html(" "), count, id=f"entry-{at}"),
         element("ul", Html("\n"), *cards, class_="grid"),
         class_="entry",
         aria_labelledby=f"entry-{at}",

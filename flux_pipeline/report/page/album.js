@@ -12,7 +12,7 @@ const items = [...document.querySelectorAll(".card")].map((card, at) => {
     link: card.querySelector(".open"),
     mark: card.querySelector(".mark"),
     image: card.querySelector("img"),
-    found: [data.id, data.prompt, data.path, ...Object.values(data.axes)].join("\n").toLowerCase(),
+    found: [data.id, data.prompt, data.path, data.manifest, ...Object.values(data.axes)].join("\n").toLowerCase(),
     shown: true, // it is looked at
     placed: true, // and its card is where it belongs
   };

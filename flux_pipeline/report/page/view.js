@@ -1,6 +1,7 @@
 // What is looked at, and how: one value, which the address of the page always holds.
 
 const groups = [
+  { key: "manifest", label: "Manifest", read: (data) => data.manifest },
   { key: "entry", label: "Entry", read: (data) => data.entry },
   { key: "state", label: "State", read: (data) => data.state },
   ...album.axes.map(({ name }) => ({ key: `is.${name}`, label: name, read: (data) => data.axes[name] })),
