@@ -74,6 +74,17 @@ def test_entries_of_one_name_in_two_manifests_are_told_apart(screen, tmp_path, m
     shown.locator(".shown").get_by_text("1 of 4 pictures").wait_for()
 
 
+def test_an_axis_may_have_any_name(screen, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    tones = [{"light tone": f"t{at}", "dark tone": "ab"[at % 2]} for at in range(12)]
+    manifest = project(tmp_path, entry("mug", "A mug, {{ look['light tone'] }}", look=tones))
+    assert call(tmp_path, monkeypatch, "gallery", manifest) in (0, None)
+    shown = screen(tmp_path / "gallery.html")
+    assert shown.get_by_role("group", name="look.dark tone").count() == 1
+    assert shown.get_by_role("combobox", name="look.light tone").count() == 1
+    assert violations(shown) == []
+
+
 def test_axe_finds_nothing_on_a_phone_without_pictures_and_without_javascript(mixed, screen, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     manifest = project(tmp_path, entry("bottle", color=["red"], place=["oak"]), fate=lambda *_: Fate("pending"))

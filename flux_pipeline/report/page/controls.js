@@ -49,7 +49,7 @@ function choose(key, value, on) {
 }
 
 function filterOf(group) {
-  const label = make("span", { class: "label", id: `label-${group.key}` }, group.label);
+  const label = make("span", { class: "label", id: `label-${filters.indexOf(group)}` }, group.label);
   if (group.values.length <= MOST_CHIPS) {
     group.chips = group.values.map((value) => {
       const chip = make("button", { type: "button", class: "chip", title: value, onclick: () => {
