@@ -135,6 +135,105 @@ def test_the_keys_decide_in_the_grid_and_in_the_large_view_with_a_note_that_is_o
     wait(page, "teal", 1, "rejected")
 
 
+def focus(page, name):
+    """Wait until something of a cell's card has the focus."""
+    page.wait_for_function(
+        "(name) => document.activeElement.closest('.card')?.querySelector('.verdict .unseen').textContent.trim() === name",
+        arg=name,
+    )
+
+
+def shown(page, count):
+    """Wait until so many pictures are left of the six."""
+    page.locator(".shown").get_by_text(f"{count} of 6 pictures").wait_for()
+
+
+def place(page, words):
+    page.locator(".place").get_by_text(words, exact=True).wait_for()
+
+
+def test_in_the_large_view_the_arrows_go_on_from_where_the_decided_picture_stood(page, review):
+    page.goto(f"{review[0]}#review=undecided")
+    shown(page, 6)
+    heading = page.get_by_role("dialog").get_by_role("heading")
+    card(page, "red", 3).locator(".open").click()
+    place(page, "3 of 6")
+    page.keyboard.press("a")
+    place(page, "5 others shown")
+    assert heading.inner_text() == cell("red", 3), "what was decided on can still be looked at"
+    page.keyboard.press("ArrowRight")
+    assert heading.inner_text() == cell("teal", 1)
+    place(page, "3 of 5")
+    page.keyboard.press("r")
+    place(page, "4 others shown")
+    page.keyboard.press("ArrowLeft")
+    assert heading.inner_text() == cell("red", 2)
+    page.keyboard.press("End")
+    page.get_by_role("button", name="Previous").click()
+    page.get_by_role("button", name="Next").click()
+    page.locator(".desk").get_by_role("button", name="Approve").click()
+    place(page, "3 others shown")
+    assert page.get_by_role("button", name="Next").is_disabled()
+    page.keyboard.press("Escape")
+    focus(page, cell("teal", 2))
+
+
+def test_in_a_table_too_the_place_of_a_decided_picture_is_kept(page, review):
+    page.goto(f"{review[0]}#review=undecided&rows=seed&cols=color")
+    shown(page, 6)
+    heading = page.get_by_role("dialog").get_by_role("heading")
+    card(page, "teal", 1).locator(".open").click()
+    page.keyboard.press("a")
+    place(page, "5 others shown")
+    page.keyboard.press("ArrowRight")
+    assert heading.inner_text() == cell("red", 2)
+
+
+def test_in_the_grid_the_focus_goes_to_the_card_that_takes_the_place(page, review):
+    page.goto(f"{review[0]}#review=undecided")
+    shown(page, 6)
+    card(page, "red", 2).locator(".open").focus()
+    page.keyboard.press("a")
+    shown(page, 5)
+    focus(page, cell("red", 3))
+    page.keyboard.press("r")
+    shown(page, 4)
+    focus(page, cell("teal", 1))
+    card(page, "teal", 3).get_by_role("button", name="Approve").click()
+    shown(page, 3)
+    focus(page, cell("teal", 2))  # none stands behind the last one
+    page.keyboard.press("p")
+    shown(page, 1)
+    page.keyboard.press("a")
+    shown(page, 0)
+    assert page.evaluate("document.activeElement.textContent") == "Clear the filters"
+
+
+def test_a_card_keeps_the_focus_when_others_go(page, review):
+    page.goto(f"{review[0]}#review=undecided")
+    shown(page, 6)
+    card(page, "red", 1).locator(".verdict").first.focus()
+    page.evaluate("document.querySelector('#card-4 .verdict').click()")
+    shown(page, 5)
+    focus(page, cell("red", 1))
+    assert page.evaluate("document.activeElement.textContent").startswith("Approve")
+
+
+def test_the_focus_stays_among_the_buttons_when_a_decision_is_taken_back(page, review):
+    card(page, "red", 1).get_by_role("button", name="Approve").click()
+    wait(page, "red", 1, "approved")
+    card(page, "red", 1).get_by_role("button", name="Undo").focus()
+    page.keyboard.press("Enter")
+    wait(page, "red", 1, "none")
+    focus(page, cell("red", 1))
+    page.keyboard.press("r")
+    wait(page, "red", 1, "rejected")
+    card(page, "red", 1).locator(".open").click()
+    page.locator(".desk").get_by_role("button", name="Undo").click()
+    stands(page, "Taken back")
+    assert page.evaluate("document.activeElement.textContent").startswith("Approve")
+
+
 def test_axe_finds_nothing_on_the_page_and_in_the_large_view(review, browser):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     for scheme in ("light", "dark"):

@@ -20,6 +20,7 @@ const nothing = make(
 pictures.append(nothing);
 
 let order = items; // what is looked at, as it stands on the page: a table's order is not the grid's
+let past = items; // the order when the picture that is open was in it, or else the one before this
 let looks = ["", ""].join("\n"); // the axes and the cards that are in place, or on their way
 let queue = [];
 let stale = [];
@@ -33,6 +34,7 @@ function show() {
   looks = now;
   notWhenIdle(filling);
   queue = [];
+  if (!view.open || order.includes(view.open)) past = order;
   order = [];
   for (const item of items) item.placed = false;
   for (const section of sections) {
@@ -150,13 +152,28 @@ function focusOn(item) {
   item.card.scrollIntoView({ block: "nearest", inline: "nearest" });
 }
 
+// Return where a picture stands; of one that is not looked at any more, where it would: behind those that were before it.
+function placeOf(item) {
+  if (order.includes(item)) return order.indexOf(item);
+  const before = new Set(past.slice(0, Math.max(past.indexOf(item), 0)));
+  return order.filter((one) => before.has(one)).length;
+}
+
+// Focus a picture, or the one that stands in its place now; where none is left, the way to see some again.
+function focusNear(item) {
+  const to = order.includes(item) ? item : order[placeOf(item)] ?? order.at(-1);
+  if (to) focusOn(to);
+  else nothing.querySelector("button").focus();
+}
+
 // Return the next picture in a direction, as it looks: above and below are where the eye finds them.
 function neighbour(item, key) {
   const at = order.indexOf(item);
   if (key === "Home") return order[0];
   if (key === "End") return order.at(-1);
-  if (key === "ArrowLeft" || key === "ArrowRight") return order[at + (key === "ArrowLeft" ? -1 : 1)];
-  const step = key === "ArrowUp" ? -1 : 1;
+  const step = key === "ArrowLeft" || key === "ArrowUp" ? -1 : 1;
+  if (at < 0) return order[placeOf(item) + Math.min(step, 0)];
+  if (key === "ArrowLeft" || key === "ArrowRight") return order[at + step];
   const here = item.card.getBoundingClientRect();
   let best = null;
   let line = null;

@@ -96,9 +96,9 @@ function showLarge() {
   const { data } = item;
   largeName.textContent = data.id;
   const at = order.indexOf(item);
-  place.textContent = at < 0 ? "" : `${(at + 1).toLocaleString("en")} of ${order.length.toLocaleString("en")}`;
-  previous.disabled = at <= 0;
-  next.disabled = at < 0 || at === order.length - 1;
+  place.textContent = at < 0 ? `${counted(order.length, "other")} shown` : `${(at + 1).toLocaleString("en")} of ${order.length.toLocaleString("en")}`;
+  previous.disabled = !neighbour(item, "ArrowLeft");
+  next.disabled = !neighbour(item, "ArrowRight");
   markThis.hidden = !item.mark;
   markThis.textContent = view.marked.has(item) ? "Marked for compare" : "Mark for compare";
   markThis.setAttribute("aria-pressed", String(view.marked.has(item)));
@@ -140,7 +140,7 @@ large.addEventListener("close", () => {
   stage.item = null;
   stage.replaceChildren();
   writeAddress();
-  if (item?.shown) focusOn(item);
+  if (item) focusNear(item);
 });
 large.addEventListener("click", (event) => {
   if (event.target === large) large.close();

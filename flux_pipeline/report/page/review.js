@@ -62,8 +62,11 @@ function reflectStanding(item, buttons) {
   const state = decisions[item.data.name]?.state ?? "none";
   for (const button of buttons) {
     const verdict = button.dataset.verdict;
-    if (verdict === "none") button.hidden = state === "none";
-    else if (verdict !== "picked") button.setAttribute("aria-pressed", String(verdict === state));
+    if (verdict === "none") {
+      if (state === "none" && document.activeElement === button) buttons[0].focus(); // the focus does not go with it
+      button.hidden = state === "none";
+    }
+    if (verdict === "approved" || verdict === "rejected") button.setAttribute("aria-pressed", String(verdict === state));
   }
 }
 
@@ -138,7 +141,21 @@ function complain(words) {
 function take(fresh) {
   decisions = fresh;
   showStandings();
-  if (view.chosen.has("review")) refresh();
+  if (view.chosen.has("review")) keepingPlace(refresh);
+}
+
+// Let pictures come and go; who is at one stays there, or comes to the one that takes its place.
+function keepingPlace(change) {
+  const held = document.activeElement;
+  const item = itemOf(held);
+  change();
+  if (view.open) {
+    showLarge();
+    if (held.disabled) largeName.focus();
+  } else if (item?.shown) {
+    if (!item.placed) fill(IN_PASSING, item);
+    held.focus({ preventScroll: true }); // a card that was moved has lost it
+  } else if (item) focusNear(item);
 }
 
 async function askAgain() {
