@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import getpass
+import hashlib
+import json
 import re
 import subprocess
 import threading
@@ -70,7 +72,7 @@ class Bench:
             "reviewer": self._who,
             "token": self.token,
             "cells": _cells(work, made),
-            "decisions": _decisions(work, history),
+            **_standings(work, history),
         }
         text = pages.page(made, thumbnails, lambda path: f"pictures/{sums[path]}", review=extra)
         return Answer(200, "text/html; charset=utf-8", text.encode(), pages.served_policy())
@@ -94,7 +96,7 @@ class Bench:
     def decisions(self) -> Answer:
         try:
             work = self._load()
-            return said(200, {"decisions": _decisions(work, work.history())})
+            return said(200, _standings(work, work.history()))
         except FluxError as error:
             return refusal(409, str(error))
 
@@ -118,7 +120,7 @@ class Bench:
             return refusal(423, f"nothing was decided: {error}")
         except FluxError as error:
             return refusal(409, f"nothing was decided: {error}")
-        return said(200, {"decisions": _decisions(work, known)})
+        return said(200, _standings(work, known))
 
     def _root(self) -> Path:
         root: Path = self._scope["output_dir"]
@@ -170,6 +172,20 @@ def _thumbnail(one: Picture) -> pages.Thumbnail:
     share = min(1.0, LONGEST / max(one.width, one.height, 1))
     width, height = (max(1, round(side * share)) for side in (one.width, one.height))
     return pages.Thumbnail(f"thumbnails/{one.sha256}", width, height)
+
+
+def _standings(work: Project, history: History) -> dict[str, Any]:
+    """Return the decisions, and a digest of what a page shows: one with another digest is out of date."""
+    return {"decisions": _decisions(work, history), "shows": _digest(work, history)}
+
+
+def _digest(work: Project, history: History) -> str:
+    """Return the sum of the cells' names and keys, and of the pictures that are recorded of them."""
+    cells = [
+        (name, cell.key, sorted({fact.sha256 for one in history.of(cell.key) for fact in one.files.values()}))
+        for name, cell in named(work).items()
+    ]
+    return hashlib.sha256(json.dumps(cells).encode()).hexdigest()
 
 
 def _decisions(work: Project, history: History) -> dict[str, Any]:

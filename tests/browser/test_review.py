@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from browser.albums import entry, project
 
+from flux_pipeline.ledger.lockfile import held
+
 HOSTILE = "</script><img src=x onerror=alert(1)> & \"quotes\" 'more' \u202e"
 
 
@@ -246,6 +248,68 @@ def test_axe_finds_nothing_on_the_page_and_in_the_large_view(review, browser):
         card(page, "red", 1).locator(".open").click()
         assert axe.run(page).response["violations"] == []
         context.close()
+
+
+def asks(page):
+    """Let the page ask for the decisions, as it does every quarter of a minute, and wait until it has them."""
+    with page.expect_response("**/decisions") as answer:
+        page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    answer.value.finished()
+    page.evaluate("new Promise((done) => setTimeout(done))")
+
+
+def test_a_refused_decision_is_said_until_it_is_closed_or_one_succeeds(page, review):
+    alert = page.get_by_role("alert")
+    with held(review[1]):
+        card(page, "red", 1).locator(".open").click()
+        page.keyboard.press("a")
+        alert.get_by_text("nothing was decided").wait_for()
+        asks(page)
+        assert alert.is_visible()
+        page.keyboard.press("Escape")
+        page.locator(".large").wait_for(state="hidden")
+        assert alert.is_visible(), "it does not go with the large view"
+        alert.get_by_role("button", name="Close").click()
+        assert alert.is_hidden()
+        card(page, "red", 1).get_by_role("button", name="Approve").click()
+        alert.wait_for()
+    card(page, "red", 1).get_by_role("button", name="Approve").click()
+    wait(page, "red", 1, "approved")
+    assert alert.is_hidden()
+
+
+def test_what_the_asking_for_decisions_finds_wrong_goes_when_it_is_right_again(page, review):
+    manifest = review[1].with_suffix(".yaml")
+    text = manifest.read_text()
+    manifest.write_text("version: 1\nentries: [")
+    asks(page)
+    page.get_by_role("alert").wait_for()
+    manifest.write_text(text)
+    asks(page)
+    assert page.get_by_role("alert").is_hidden()
+
+
+def test_a_page_that_is_out_of_date_says_so_for_as_long_as_it_is(page, review):
+    alert = page.get_by_role("alert")
+    asks(page)
+    assert alert.is_hidden()
+    manifest = review[1].with_suffix(".yaml")
+    text = manifest.read_text()
+    manifest.write_text(text.replace("bottle", "flask"))
+    asks(page)
+    alert.get_by_text("The page is out of date").wait_for()
+    asks(page)
+    card(page, "red", 1).locator(".open").click()
+    page.locator(".large").get_by_role("alert").wait_for()
+    page.keyboard.press("a")
+    alert.get_by_text("asks for another picture").wait_for()
+    alert.get_by_role("button", name="Close").click()
+    assert alert.get_by_text("The page is out of date").is_visible()
+    assert alert.get_by_role("button").all_inner_texts() == ["Reload"]
+    alert.get_by_role("button", name="Reload").click()
+    page.locator(".js").wait_for()
+    asks(page)
+    assert alert.is_hidden()
 
 
 def test_what_was_changed_meanwhile_is_refused_and_the_page_says_to_look_again(page, review):

@@ -176,6 +176,24 @@ def test_a_pick_is_refused_where_a_rival_was_not_looked_at_or_is_none(made, star
     assert decided(workshop) == {}
 
 
+def test_an_answer_tells_whether_the_page_still_shows_what_is_there(made, start):
+    workshop, call = made
+    review = start()
+    shows = review.page()[1]["shows"]
+
+    def now():
+        return json.loads(review.ask(place="decisions")[1])["shows"]
+
+    assert review.decide(ONE)[1]["shows"] == now() == shows
+    workshop.write(entry(seeds=(1, 2, 4)))
+    other = now()
+    assert other != shows
+    assert call("run", "--no-progress").code == 0
+    assert now() not in (shows, other), "there is a picture more"
+    workshop.write(entry())
+    assert now() == shows
+
+
 @pytest.mark.parametrize("what", ["manifest", "file", "gone", "broken manifest"])
 def test_what_changed_since_it_was_looked_at_is_not_decided_on(made, start, what):
     workshop, _ = made

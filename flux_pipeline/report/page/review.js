@@ -3,11 +3,13 @@
 const review = JSON.parse(document.getElementById("review").textContent);
 const NAMES = { approved: "approved", rejected: "rejected", void: "look again", none: "undecided" };
 const KEYS = { a: "approved", r: "rejected", p: "picked", u: "none" };
+const OUTDATED = "The page is out of date: the manifest or its pictures have changed since it was loaded. Reload it to see them.";
 const EVERY = 15_000; // milliseconds after which other reviewers' decisions are asked for
 let decisions = review.decisions;
 
 const wrong = make("div", { class: "wrong", role: "alert", hidden: true });
 document.body.append(wrong);
+const complaints = new Map(); // what is wrong, by what said so: a decision, the asking for decisions, or the page's age
 
 function stateOf(data) {
   return NAMES[decisions[data.name]?.state ?? "none"];
@@ -118,25 +120,43 @@ async function ask(place, body) {
     });
     const said = await answer.json();
     if (!answer.ok) throw new Error(said.error);
-    complain("");
+    if (place === "decide") complain("decide", "");
+    complain("decisions", "");
+    complain("age", said.shows === review.shows ? "" : OUTDATED);
     return said;
   } catch (error) {
-    complain(error instanceof TypeError ? "The review has ended: start `flux-pipeline review` again" : error.message);
+    complain(place, error instanceof TypeError ? "The review has ended: start `flux-pipeline review` again" : error.message);
     return null;
   }
 }
 
-function complain(words) {
-  wrong.hidden = words === "";
-  if (words === "" || wrong.dataset.words === words) return;
-  wrong.dataset.words = words;
+// Say what is wrong. Each has its own end: of a refused decision another one or a click, of a page's age only a reload.
+function complain(from, words) {
+  if (words) complaints.set(from, words);
+  else complaints.delete(from);
+  const all = [...new Set(complaints.values())];
+  wrong.hidden = all.length === 0;
+  if (wrong.hidden || wrong.dataset.words === all.join("\n")) return;
+  wrong.dataset.words = all.join("\n");
+  const closed = () => {
+    for (const one of ["decide", "decisions"]) complain(one, "");
+    (comparison.open ? comparisonName : large.open ? largeName : pictures).focus({ preventScroll: true });
+  };
   wrong.replaceChildren(
-    make("p", {}, words),
+    ...all.map((one) => make("p", {}, one)),
     make("button", { type: "button", onclick: () => location.reload() }, "Reload"),
-    make("button", { type: "button", class: "quiet", onclick: () => complain("") }, "Close"),
+    ...(all.every((one) => one === OUTDATED) ? [] : [make("button", { type: "button", class: "quiet", onclick: closed }, "Close")]),
   );
-  (large.open ? large : document.body).append(wrong); // what is behind a dialog cannot be reached
+  bringForward();
 }
+
+// What is behind a dialog cannot be reached, and what is in one goes with it.
+function bringForward() {
+  const front = [comparison, large].find((dialog) => dialog.open) ?? document.body;
+  if (wrong.parentElement !== front) front.append(wrong);
+}
+alongside.push(() => setTimeout(bringForward)); // when it is open
+for (const dialog of [large, comparison]) dialog.addEventListener("close", bringForward);
 
 function take(fresh) {
   decisions = fresh;
