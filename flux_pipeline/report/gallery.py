@@ -150,7 +150,7 @@ def album(
     """Put together what a page shows; `parts` are the manifests by name, each with the cells to show.
 
     Raises:
-        UsageError: `rows` or `columns` is no axis of these cells.
+        UsageError: `rows` or `columns` is no axis of these cells, or both are the same.
     """
     planned = {one.key: one for one in plan.renders}
     facts = {one.key: _facts(one, history) for one in plan.renders}
@@ -171,6 +171,8 @@ def album(
         columns=columns,
     )
     _known(made, rows=rows, cols=columns)
+    if rows and rows == columns:
+        raise UsageError(f"--rows {rows} --cols {columns}: one axis cannot be both; name another for one of them")
     return made
 
 

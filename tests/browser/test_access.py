@@ -14,6 +14,7 @@ STATES = {
     "grid": "",
     "narrowed": "#find=red",
     "nothing": "#find=zebra",
+    "several": "#is.seed=10&is.seed=12",
     "matrix": "#rows=color&cols=seed",
     "rows": "#rows=place",
     "large": "#open=bottle/color=red,place=oak,seed=1,size=240x240",

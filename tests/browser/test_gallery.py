@@ -121,6 +121,47 @@ def test_any_two_axes_are_rows_and_columns_and_can_be_swapped(gallery, screen):
     assert cards(page)[:3] == ["card-0", "card-1", "card-2"]
 
 
+def test_one_axis_is_never_rows_and_columns_at_once(gallery, screen):
+    page = screen(gallery, "#rows=color&cols=place")
+    rows, columns = (page.get_by_label(name, exact=True) for name in ("Rows", "Columns"))
+    rows.select_option("place")
+    assert (rows.input_value(), columns.input_value()) == ("place", "color")
+    columns.select_option("place")
+    assert (rows.input_value(), columns.input_value()) == ("color", "place")
+    rows.select_option("")
+    rows.select_option("place")
+    assert (rows.input_value(), columns.input_value()) == ("place", "")
+    again = screen(gallery, "#rows=seed&cols=seed")
+    settled(again, 500)
+    assert again.get_by_label("Rows", exact=True).input_value() == ""
+    assert again.get_by_label("Columns", exact=True).input_value() == "seed"
+    assert again.locator(".matrix:visible tbody th").count() == 0
+
+
+def test_several_values_of_many_are_chosen_shown_and_taken_off(gallery, screen):
+    page = screen(gallery)
+    seed = page.get_by_label("seed", exact=True)
+    seed.select_option("11")
+    settled(page, 20)
+    seed.select_option("3")
+    settled(page, 40)
+    assert page.locator(".taken .chip").all_text_contents() == ["seed 3 ×", "seed 11 ×"]
+    assert seed.locator("option:disabled").all_inner_texts() == ["3", "11"]
+    assert seed.locator("option:checked").inner_text() == "and…"
+    again = screen(gallery, "#" + address(page, "is.seed=3").partition("#")[2])
+    settled(again, 40)
+    again.get_by_role("button", name="seed 11").focus()
+    again.keyboard.press("Enter")
+    settled(again, 20)
+    assert again.evaluate("document.activeElement.getAttribute('aria-labelledby')") is not None, (
+        "the list has the focus"
+    )
+    again.get_by_role("button", name="seed 3").click()
+    settled(again, 500)
+    assert again.locator(".taken .chip").count() == 0
+    assert again.get_by_label("seed", exact=True).locator("option:checked").inner_text() == "any"
+
+
 def test_a_table_is_narrowed_to_the_rows_that_are_left(gallery, screen):
     page = screen(gallery, "#rows=color&cols=seed&find=small+teal")
     settled(page, 50)

@@ -153,6 +153,12 @@ def test_an_axis_that_is_nowhere_is_refused_with_those_that_are(shown):
         shown(entry("hero", "A {{ color }} jar", color=["red"], seed=[1]), rows="sed")
 
 
+def test_one_axis_cannot_be_rows_and_columns(shown):
+    with pytest.raises(UsageError, match="--rows seed --cols seed: one axis cannot be both") as raised:
+        shown(entry("hero", "A jar", seed=[1, 2]), rows="seed", columns="seed")
+    assert raised.value.exit_code == 2
+
+
 def test_numbers_that_a_browser_would_round_stay_as_they_are(shown):
     made = shown(entry("hero", "A bottle", seed=[4294967295]))
     assert data(made, str)["cards"][0]["seed"] == "4294967295"

@@ -26,8 +26,9 @@ const more = make("details", { class: "more", hidden: filters.length === 0 }, ma
 
 function axisSelect(which, label) {
   const select = make("select", { id: `${which}-axis`, onchange: () => {
-    if (which === "rows") rearrange(select.value, view.columns);
-    else rearrange(view.rows, select.value);
+    const { value } = select; // where it is the other's already, the two change places
+    if (which === "rows") rearrange(value, value && value === view.columns ? view.rows : view.columns);
+    else rearrange(value && value === view.rows ? view.columns : view.rows, value);
   } }, make("option", { value: "" }, "–"), ...axes.map((axis) => make("option", { value: axis }, axis)));
   select.field = make("div", { class: "field", hidden: axes.length === 0 }, make("label", { for: select.id }, label), select);
   return select;
@@ -59,12 +60,34 @@ function filterOf(group) {
     });
     return make("div", { class: "group", role: "group", "aria-labelledby": label.id }, label, ...group.chips.map(([, chip]) => chip));
   }
+  // One of many is chosen from a list, which begins anew each time; what was chosen stands beside it, to be taken off again.
   group.select = make("select", { "aria-labelledby": label.id, onchange: () => {
-    if (group.select.value === "") view.chosen.delete(group.key);
-    else view.chosen.set(group.key, new Set([group.values[group.select.selectedIndex - 1]]));
-    refresh();
-  } }, make("option", { value: "" }, "any"), ...group.values.map((value, at) => make("option", { value: at + 1 }, value)));
-  return make("div", { class: "group" }, label, group.select);
+    if (group.select.selectedIndex > 0) choose(group.key, group.values[group.select.selectedIndex - 1], true);
+  } }, make("option", { value: "" }), ...group.values.map((value, at) => make("option", { value: at + 1 }, value === "" ? "none" : value)));
+  group.taken = make("span", { class: "taken" });
+  return make("div", { class: "group" }, label, group.select, group.taken);
+}
+
+// Show beside a list what was chosen from it.
+function reflectList(group, chosen) {
+  const now = JSON.stringify([...chosen]);
+  if (group.reflected === now) return; // a list may have thousands of values, and somebody may be writing
+  group.reflected = now;
+  group.values.forEach((value, at) => {
+    group.select.options[at + 1].disabled = chosen.has(value);
+  });
+  group.select.options[0].textContent = chosen.size ? "and…" : "any";
+  group.select.selectedIndex = 0;
+  group.taken.replaceChildren(...group.values.filter((value) => chosen.has(value)).map((value) => make(
+    "button",
+    { type: "button", class: "chip", "aria-pressed": "true", title: value, onclick: () => {
+      choose(group.key, value, false);
+      group.select.focus();
+    } },
+    make("span", { class: "unseen" }, `${group.label} `),
+    value === "" ? "none" : value,
+    make("span", { "aria-hidden": "true" }, " ×"),
+  )));
 }
 
 function clearFilters() {
@@ -83,7 +106,7 @@ function reflect(count) {
   for (const group of filters) {
     const chosen = view.chosen.get(group.key);
     for (const [value, chip] of group.chips ?? []) chip.setAttribute("aria-pressed", String(chosen?.has(value) ?? false));
-    if (group.select) group.select.selectedIndex = chosen ? group.values.indexOf([...chosen][0]) + 1 : 0;
+    if (group.select) reflectList(group, chosen ?? new Set());
   }
   clear.hidden = !isNarrowed();
   const all = counted(items.length, noun);

@@ -21,6 +21,7 @@ function readAddress() {
   }
   view.rows = axisOf(said.get("rows"), album.rows);
   view.columns = axisOf(said.get("cols"), album.columns);
+  if (view.columns === view.rows) view.rows = ""; // one axis cannot be both
   view.open = byName.get(said.get("open")) ?? null;
   view.marked = new Set(said.getAll("mark").map((name) => byName.get(name)).filter((item) => item?.mark));
   view.comparing = said.has("compare") && view.marked.size > 1;
