@@ -111,7 +111,8 @@ function valueAt(axis, value) {
 }
 
 function heading(scope, axis, value) {
-  return make("th", { scope }, make("span", { class: "axis" }, axis), make("span", { class: "value" }, value === "" ? "none" : value));
+  const words = value === "" ? "none" : value;
+  return make("th", { scope }, make("span", { class: "axis", title: axis }, axis), make("span", { class: "value", title: words }, words));
 }
 
 // Put the next cards in place: some, or (with `until`) at least as many as it takes for that one to be there.
