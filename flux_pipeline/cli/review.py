@@ -70,7 +70,7 @@ def _invite(url: str, who: str, *, as_json: bool) -> None:
 def _ended(bench: Bench, scope: Mapping[str, Any]) -> Iterator[str]:
     """Yield what the review has come to, and what to do next."""
     from flux_pipeline.errors import FluxError
-    from flux_pipeline.report.text import plain
+    from flux_pipeline.report.controls import plain
     from flux_pipeline.review.standing import counted
 
     try:
