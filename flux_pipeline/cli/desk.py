@@ -7,14 +7,11 @@ import hashlib
 import json
 import re
 import subprocess
-import threading
 from collections.abc import Mapping
-from contextlib import redirect_stderr
-from io import StringIO
 from pathlib import Path
 from typing import Any, Final
 
-from flux_pipeline.cli import project
+from flux_pipeline.cli.fresh import Fresh
 from flux_pipeline.cli.project import Project
 from flux_pipeline.cli.verdicts import Looked, MovedError, named, parts, patiently, record, rivals
 from flux_pipeline.errors import FluxError, LockfileHeld
@@ -48,7 +45,7 @@ class Bench:
         self.token = ""
         self._scope = scope
         self._who = who
-        self._loading = threading.Lock()  # where stderr goes is the whole process's
+        self._fresh = Fresh(scope)
         self._thumbnails = Thumbnails(_CACHE, checker.derive)
         # By their sum; what no cell of the manifests shows is never in them.
         self._pictures: dict[str, Picture] = {}
@@ -57,8 +54,7 @@ class Bench:
     def page(self) -> Answer:
         """Make the page anew, so that reloading it shows what is there now."""
         try:
-            work = self._load()
-            history = work.history()
+            work, history = self._fresh.with_history()
             made = album(parts(work), work.plan(history), history, work.derivations(history), simulated=work.simulate)
         except FluxError as error:
             return refusal(409, f"{error}; put that right and reload")
@@ -95,15 +91,14 @@ class Bench:
 
     def decisions(self) -> Answer:
         try:
-            work = self._load()
-            return said(200, _standings(work, work.history()))
+            return said(200, _standings(*self._fresh.with_history()))
         except FluxError as error:
             return refusal(409, str(error))
 
     def standings(self) -> tuple[Standing, ...]:
         """Say what was decided on every cell's picture; FluxError where nobody can say it."""
-        work = self._load()
-        return work.standings(work.history())
+        work, history = self._fresh.with_history()
+        return work.standings(history)
 
     def decide(self, asked: Any) -> Answer:
         """Record a decision; 409 when the manifest or the file is not what was looked at, 423 while a run goes on."""
@@ -112,7 +107,7 @@ class Bench:
         except (ValueError, KeyError, TypeError) as error:
             return refusal(400, f"this is no decision: {error}")
         try:
-            work = self._load()
+            work = self._fresh.project()
             known = patiently(lambda: record(work, self._who, verdict, note, chosen, others))
         except MovedError as error:
             return refusal(409, f"{error}; {_LOOK_AGAIN}")
@@ -125,10 +120,6 @@ class Bench:
     def _root(self) -> Path:
         root: Path = self._scope["output_dir"]
         return root
-
-    def _load(self) -> Project:
-        with self._loading, redirect_stderr(StringIO()):  # its warnings were said when the review began
-            return project.load(**self._scope)
 
 
 def reviewer() -> str:

@@ -40,11 +40,12 @@ _AT_ONCE = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """One manifest of a command, with the lockfile that is its own."""
+    """One manifest of a command, with the lockfile that is its own, and the files of rows that it names."""
 
     manifest: Path
     expansion: Expansion
     lockfile: Path
+    rows: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +70,12 @@ class Project:
         lockfiles = [str(part.lockfile) for part in self.parts]
         alone = len(self.parts) == 1
         return {"manifest": manifests[0] if alone else manifests, "lockfile": lockfiles[0] if alone else lockfiles}
+
+    @property
+    def sources(self) -> tuple[Path, ...]:
+        """Every file that it was read from; the lockfiles are not among them."""
+        named = (file for part in self.parts for file in (part.manifest, *part.rows))
+        return (*named, *self.schemas.files())
 
     @property
     def settings(self) -> RunSettings:
@@ -195,7 +202,7 @@ def load(
         UsageError: one cannot be read or has problems (with `strict`, a warning is one), they are in each other's way, or
             nothing of them is selected.
     """
-    schemas = Schemas((Path("schemas"),))
+    schemas = schemas_in_reach()
     if lockfile is not None and len(manifests) > 1:
         raise UsageError("--lockfile is for one manifest; several have each their own beside them")
     if lockfile is not None and not lockfile.parent.is_dir():
@@ -205,7 +212,7 @@ def load(
     parts = []
     problems: list[Problem] = []
     for manifest in manifests:
-        source = read_source(manifest)
+        source, beside = read_source(manifest), reader_beside(manifest)
         try:
             expansion = expand(
                 source,
@@ -214,7 +221,7 @@ def load(
                 max_cells=max_cells,
                 place=place,
                 writable=can_write,
-                read=reader_beside(manifest),
+                read=beside,
             )
         except ManifestError as error:
             problems += error.problems
@@ -224,7 +231,8 @@ def load(
         for warning in expansion.warnings if not strict else ():
             spot = {"file": warning.file, "line": warning.line, "column": warning.column, "code": warning.code}
             voice.say(f"{warning}", head="warning", level="warning", event="warning", **spot)
-        parts.append(Part(manifest=manifest, expansion=expansion, lockfile=lockfile or manifest.with_suffix(suffix)))
+        where = lockfile or manifest.with_suffix(suffix)
+        parts.append(Part(manifest=manifest, expansion=expansion, lockfile=where, rows=tuple(beside.read)))
     if problems:
         raise ManifestError(tuple(problems))
     gc.freeze()
@@ -238,6 +246,11 @@ def load(
         root=output_dir,
         simulate=simulate,
     )
+
+
+def schemas_in_reach() -> Schemas:
+    """Return the schemas of the folder that a command is run in, before those that came with the program."""
+    return Schemas((Path("schemas"),))
 
 
 def keep_apart(parts: Sequence[Part]) -> None:

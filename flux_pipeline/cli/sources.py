@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable
 from pathlib import Path
 
 from flux_pipeline.errors import UsageError
@@ -25,13 +24,22 @@ def read_source(manifest: Path) -> bytes:
     return _bytes_of(manifest, _MOST_BYTES, "a manifest", "name a manifest such as manifests/catalog.yaml")
 
 
-def reader_beside(manifest: Path) -> Callable[[str], bytes]:
-    """Return what reads the files of rows that a manifest names, from its folder."""
+class Beside:
+    """Reads the files of rows that a manifest names, from its folder; `read` are those that it was asked for."""
 
-    def read(name: str) -> bytes:
-        return _bytes_of(manifest.parent / name, _MOST_ROW_BYTES, "a file of rows", "name a file beside the manifest")
+    def __init__(self, manifest: Path) -> None:
+        self._folder = manifest.parent
+        self.read: list[Path] = []
 
-    return read
+    def __call__(self, name: str) -> bytes:
+        file = self._folder / name
+        self.read.append(file)
+        return _bytes_of(file, _MOST_ROW_BYTES, "a file of rows", "name a file beside the manifest")
+
+
+def reader_beside(manifest: Path) -> Beside:
+    """Return what reads the files of rows that a manifest names."""
+    return Beside(manifest)
 
 
 def _bytes_of(path: Path, most: int, kind: str, remedy: str) -> bytes:

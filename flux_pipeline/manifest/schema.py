@@ -60,6 +60,11 @@ class Schemas:
         }
         return tuple(sorted(found))
 
+    def files(self) -> tuple[FilePath, ...]:
+        """Return every schema file in reach, used or not."""
+        places = (f"*{_ENDING}", f"models/*/*{_ENDING}")
+        return tuple(sorted({file for folder in self._folders for place in places for file in folder.glob(place)}))
+
     def text(self, name: str) -> str:
         """Return the text of a schema file: `manifest`, `lockfile` or `owner/model`.
 
