@@ -17,6 +17,7 @@ from flux_pipeline.comparison import Side
 from flux_pipeline.errors import UsageError
 from flux_pipeline.ledger import contents
 from flux_pipeline.ledger.contents import Contents
+from flux_pipeline.ledger.history import fold
 from flux_pipeline.manifest.cells import Cell, expand
 from flux_pipeline.manifest.schema import Schemas
 from flux_pipeline.report.compare import NO_PROMPTS
@@ -70,6 +71,14 @@ def _lockfile(path: Path) -> Contents:
     found = contents.read(path)
     if found is None:
         raise UsageError(f"{path}: there is no such file; name lockfiles such as manifests/catalog.lock")
+    return _whole(found, path)
+
+
+def _whole(found: Contents, path: Path | str) -> Contents:
+    """Say so where a lockfile's last line was not read; what its line ends with is missing."""
+    if found.torn and contents.whole(found.torn) is None:
+        hint = "; the next run or `flux-pipeline merge` puts it aside" if isinstance(path, Path) else ""
+        click.echo(f"note: the last line of {path} is unfinished and was not read{hint}", err=True)
     return found
 
 
@@ -86,8 +95,10 @@ def since(against: str, work: Project, max_cells: int | None) -> Sides:
         raise UsageError(
             f"{place} is not at {against}: nothing to compare with; name a revision at which it is committed"
         )
-    past = contents.parse(kept, Path(f"{against}:{place}"))
-    if not place.exists():
+    past = _whole(contents.parse(kept, Path(f"{against}:{place}")), f"{place} at {against}")
+    if (present := contents.read(place)) is not None:
+        _whole(present, place)
+    else:
         click.echo(f"note: {place} is not there now, so nothing counts as paid", err=True)
     cells, unread = _cells(then, manifest, max_cells, simulate=work.simulate)
     if unread:
@@ -95,7 +106,7 @@ def since(against: str, work: Project, max_cells: int | None) -> Sides:
     requests = {cell.key: cell.render for cell in (*(cells or ()), *work.cells)}
     return Sides(
         old=Side(history=past.history, cells=cells, requests=requests),
-        new=Side(history=work.history(), cells=work.cells, estimates=work.estimates()),
+        new=Side(history=present.history if present else fold(()), cells=work.cells, estimates=work.estimates()),
         names=(f"{manifest} at {against}", f"{manifest} now"),
         then=then,
         simulated=work.simulate,

@@ -268,6 +268,22 @@ def test_a_damaged_lockfile_is_named_with_its_revision(desk):
     assert (done.code, "HEAD:manifests/m.lock:2" in done.err) == (5, True)
 
 
+def test_an_unfinished_last_line_is_not_read_and_that_is_said(desk):
+    workshop, call = desk
+    torn = workshop.folder / "torn.lock"
+    torn.write_bytes(workshop.lockfile.read_bytes()[:300])
+    said = "is unfinished and was not read"
+    assert f"the last line of {torn} {said}" in call("compare", torn, "manifests/m.lock", manifest=None).err
+    whole = workshop.lockfile.read_bytes()
+    workshop.lockfile.write_bytes(whole[:300])
+    assert f"the last line of manifests/m.lock {said}" in call("compare", *AGAINST).err
+    commit(workshop.folder, "manifests")
+    workshop.lockfile.write_bytes(whole.removesuffix(b"\n"))
+    done = call("compare", *AGAINST)
+    assert f"the last line of manifests/m.lock at HEAD {said}" in done.err
+    assert done.err.count(said) == 1, "where only the line end is missing, the line is read"
+
+
 def test_wrong_command_lines_end_with_2(desk):
     _, call = desk
     lock = "manifests/m.lock"
