@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,9 @@ from flux_pipeline.cli import options
 if TYPE_CHECKING:
     from flux_pipeline.cli.sides import Sides
     from flux_pipeline.report.compare import Report
+
+
+_FORMS = ("form", "page", "exit_code", "as_json")  # how it is told, not what is compared
 
 
 @click.command()
@@ -78,6 +82,7 @@ def command(
         mixed=sides.mixed,
         unread=sides.unread,
         unknown=sides.unknown,
+        command=_again(page),
     )
     if page is not None:
         _write(page, report)
@@ -108,6 +113,20 @@ def _was_typed(name: str) -> bool:
     return click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
+def _again(page: Path | None) -> str:
+    """Return the command that writes the page, as it is typed: what was typed now, but for how it is told."""
+    given, words = click.get_current_context(), ["flux-pipeline", "compare"]
+    for option in given.command.params:
+        name = str(option.name)
+        if name in _FORMS or not _was_typed(name):
+            continue
+        value = given.params[name]
+        flag = [] if isinstance(option, click.Argument) else [option.opts[0]]
+        for one in value if isinstance(value, tuple) else (value,):
+            words += flag if one is True else [*flag, str(one)]
+    return shlex.join([*words, "-o", str(page or "compare.html")])
+
+
 def _print(report: Report, form: str | None, page: Path | None, *, as_json: bool) -> None:
     from flux_pipeline.cli import project
     from flux_pipeline.report import compare as told
@@ -129,6 +148,8 @@ def _make_sure(page: Path) -> None:
     from flux_pipeline.errors import UsageError
     from flux_pipeline.report.compare_page import MARK
 
+    if str(page) == "-":
+        raise UsageError("-o -: a page goes into a file; name one such as compare.html, or print it without -o")
     if page.is_dir() or not page.parent.is_dir():
         raise UsageError(f"-o {page}: name a file in a folder that exists, such as compare.html")
     if page.exists():

@@ -150,8 +150,16 @@ def _look(
     if file is not None:
         found.setdefault(picture.sha256, _Found(picture, "", file))
         return replace(look, reason=f"not on disk any more; committed at {past.name}")
-    gone = "another file is there now" if side.path in present else "not on disk any more"
-    return replace(look, reason=f"{side.path}: {gone}")
+    return replace(look, reason=f"{side.path}: {_where(side.path or '', present, root, past.name)}")
+
+
+def _where(path: str, present: Mapping[str, str], root: Path, revision: str) -> str:
+    """Say why no file at a path is the picture; of two lockfiles nobody knows in which folder their pictures are."""
+    if path in present:
+        return "another file is there now"
+    if revision and _is_below(path):
+        return "not on disk any more"
+    return "not below this folder" if root == Path() else f"not below {root}"
 
 
 def _address(file: Path, folder: Path) -> str:

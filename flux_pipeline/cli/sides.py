@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -14,7 +15,7 @@ from flux_pipeline.cli import project
 from flux_pipeline.cli.project import Project
 from flux_pipeline.cli.revision import Revision, revision
 from flux_pipeline.comparison import Side
-from flux_pipeline.errors import UsageError
+from flux_pipeline.errors import LockfileDamaged, UsageError
 from flux_pipeline.ledger import contents
 from flux_pipeline.ledger.contents import Contents
 from flux_pipeline.ledger.history import fold
@@ -25,6 +26,7 @@ from flux_pipeline.report.compare import NO_PROMPTS
 _MOST_BYTES = 2 << 20  # of a manifest or a schema, as they were
 _MOST_ROWS_BYTES = 16 << 20
 _MOST_SCHEMAS = 200
+_MANIFESTS = (".yaml", ".yml")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +50,7 @@ def named(old: Path, new: Path, manifest: Path | None, max_cells: int | None) ->
     """Read two lockfiles; a manifest says what is behind those keys that it has.
 
     Raises:
-        UsageError: one is not there.
+        UsageError: one is not there, or is a manifest.
     """
     before, after = _lockfile(old), _lockfile(new)
     if before.endpoint != after.endpoint:
@@ -68,7 +70,15 @@ def named(old: Path, new: Path, manifest: Path | None, max_cells: int | None) ->
 
 
 def _lockfile(path: Path) -> Contents:
-    found = contents.read(path)
+    try:
+        found = contents.read(path)
+    except LockfileDamaged as error:
+        if path.suffix.lower() not in _MANIFESTS:
+            raise
+        raise UsageError(
+            f"{path} is a manifest; use --against REV: flux-pipeline compare {shlex.quote(str(path))} --against main, "
+            "or name two lockfiles"
+        ) from error
     if found is None:
         raise UsageError(f"{path}: there is no such file; name lockfiles such as manifests/catalog.lock")
     return _whole(found, path)

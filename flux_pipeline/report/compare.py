@@ -44,7 +44,7 @@ class Look:
 class Report:
     """A comparison with the names of its two sides, and the pictures by cell: (before, after).
 
-    `mixed` says which side alone is a rehearsal, `unread` which prompts could not be read and why; `unknown` why some others are not known, if some are not.
+    `mixed` says which side alone is a rehearsal, `unread` which prompts could not be read and why; `unknown` why some others are not known, if some are not. `command` is what writes the page.
     """
 
     comparison: Comparison
@@ -55,6 +55,7 @@ class Report:
     mixed: str = ""
     unread: str = ""
     unknown: str = NO_PROMPTS
+    command: str = "flux-pipeline compare -o compare.html"
 
     @property
     def remarks(self) -> tuple[str, ...]:

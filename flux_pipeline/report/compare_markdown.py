@@ -61,14 +61,14 @@ def markdown(report: Report) -> str:
     if len(rows) > _MOST_ROWS:
         table.append(f"| … and {len(rows) - _MOST_ROWS} more | | | | | |")
     text = _within([*head, *table], MOST // 2) + "\n\n"
-    told = 0
+    told, room = 0, MOST - _ROOM - len(_code(report.command, None))
     for row in rows:
         block = "\n".join(_details(row, *report.looks.get(row.cell, (None, None)))) + "\n\n"
-        if len(text) + len(block) > MOST - _ROOM:
+        if len(text) + len(block) > room:
             break
         text, told = text + block, told + 1
     more = len(rows) - told
-    return text + (f"… and {more} more; `flux-pipeline compare -o compare.html` shows all of them.\n" if more else "")
+    return text + (f"… and {more} more; {_code(report.command, None)} shows all of them.\n" if more else "")
 
 
 def _within(lines: list[str], most: int) -> str:
@@ -146,7 +146,7 @@ def _cut(changed: Sequence[Piece]) -> str:
     return "".join(kept)
 
 
-def _code(text: str, most: int = _NAME) -> str:
+def _code(text: str, most: int | None = _NAME) -> str:
     return f"<code>{_escaped(clean(text, most))}</code>"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import subprocess
 from decimal import Decimal
 from html import unescape
@@ -292,6 +294,33 @@ def test_wrong_command_lines_end_with_2(desk):
     assert call("compare", "nobody.lock", manifest=lock).code == 2
     assert call("compare", lock, "--simulate", manifest=lock).code == 2
     assert call("compare", lock, "-o", "nowhere/x.html", manifest=lock).code == 2
+    workshop, _ = desk
+    for places in (("manifests/m.yaml", "manifests/m.yaml"), ("manifests/m.yaml", lock), (lock, "manifests/m.yaml")):
+        done = call("compare", *places, manifest=None)
+        assert (done.code, "manifests/m.yaml is a manifest; use --against REV" in done.err) == (2, True)
+    done = call("compare", *AGAINST, "-o", "-")
+    assert (done.code, "name one such as compare.html" in done.err, (workshop.folder / "-").exists()) == (
+        2,
+        True,
+        False,
+    )
+
+
+def test_a_comment_without_room_ends_with_a_command_that_shows_the_rest(desk):
+    workshop, call = desk
+    workshop.write(entry(seeds=range(900), prompt="A teal bottle"))
+    flags = ("--select", "hero/*", "--select", "x y", "--max-cells", "1000", "--lockfile", "manifests/m.lock")
+    done = call("compare", *AGAINST, *flags, "--exit-code")
+    assert done.code == 1
+    (command,) = re.findall(r"… and \d+ more; <code>(.*)</code> shows all of them", unescape(done.out))
+    program, *words = shlex.split(command)
+    assert program == "flux-pipeline"
+    shown = call(*words, manifest=None)
+    assert (shown.code, "2 changed, 898 added" in shown.out, (workshop.folder / "compare.html").exists()) == (
+        0,
+        True,
+        True,
+    )
 
 
 def test_flags_that_the_environment_sets_for_other_commands_do_not_stop_two_lockfiles(desk, monkeypatch):
@@ -324,6 +353,7 @@ def test_a_path_of_a_lockfile_that_leaves_the_root_is_not_read(desk):
     put(new, ENDPOINT, [])
     done = call("compare", old, new, "--json", manifest=None)
     assert [cell["old"]["on_disk"] for cell in done.document["cells"]] == [None]
+    assert [cell["old"]["not_shown"] for cell in done.document["cells"]] == ["../secret.png: not below this folder"]
 
 
 def test_git_is_asked_with_nothing_of_ours_in_its_environment(tmp_path, monkeypatch):
