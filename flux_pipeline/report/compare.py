@@ -132,7 +132,7 @@ def notes(row: Row) -> tuple[str, ...]:
     """Return what else is worth a word, the dollars among it where nothing else says why they are others."""
     if row.change is not Change.SAME or row.notes or not row.costs_differ:
         return row.notes
-    whose = "for a request that it does not make now" if row.cell else "for renders that no cell asks for now"
+    whose = "though its request is the same" if row.cell else "for renders that no cell asks for now"
     if row.paid != Dollars():
         return (f"{amount(row.paid)} was paid in between {whose}",)
     if row.due != Dollars():

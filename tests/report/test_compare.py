@@ -204,7 +204,7 @@ def test_dollars_without_another_row_have_one_of_their_own_in_every_form():
         words = re.sub(r"&#(\d+);", lambda found: chr(int(found[1])), form)
         assert "(not in the manifest)" in words
         assert "$0.12 was paid in between for renders that no cell asks for now" in words
-        assert "$0.12 was paid in between for a request that it does not make now" in words
+        assert "$0.12 was paid in between though its request is the same" in words
         assert "Nothing differs" not in words
     document = told.document(given)
     assert (document["differs"], document["not_in_manifest"]["cost_usd"]["paid"]) == (True, 0.12)
@@ -237,7 +237,7 @@ def test_a_side_that_is_not_there_takes_no_room_and_two_empty_sides_are_one_sent
 @pytest.mark.parametrize(
     ("sums", "said"),
     [
-        ({"due": Dollars(Decimal("0.03"))}, "$0.03 may still be due for a request that it does not make now"),
+        ({"due": Dollars(Decimal("0.03"))}, "$0.03 may still be due though its request is the same"),
         ({"difference": Dollars(Decimal("-0.03"))}, "$0.03 less is on record now"),
         ({"difference": Dollars(Decimal("0.03"))}, "$0.03 more is counted for it than before"),
         ({"difference": Dollars(unknown=1)}, "what it has cost is known for one side only"),
