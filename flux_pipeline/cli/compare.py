@@ -62,7 +62,6 @@ def command(
     from flux_pipeline.cli.looks import find
     from flux_pipeline.comparison import compare
     from flux_pipeline.errors import UsageError
-    from flux_pipeline.report.compare import Report
 
     if page is not None:
         _make_sure(page)
@@ -71,19 +70,9 @@ def command(
     comparison = compare(sides.old, sides.new).narrow(select)
     if select and not comparison.rows:
         raise UsageError(f"--select {' '.join(select)}: no cell of either side has such an id")
-    histories = (sides.old.history, sides.new.history)
-    folder = page.parent if page else Path()
-    report = Report(
-        comparison=comparison,
-        old=sides.names[0],
-        new=sides.names[1],
-        looks=find(comparison, histories, output_dir, sides.then, folder, shown=page is not None),
-        simulated=sides.simulated,
-        mixed=sides.mixed,
-        unread=sides.unread,
-        unknown=sides.unknown,
-        command=_again(page),
-    )
+    histories, folder = (sides.old.history, sides.new.history), page.parent if page else Path()
+    looks = find(comparison, histories, output_dir, sides.then, folder, shown=page is not None)
+    report = sides.report(comparison, looks, _again(page))
     if page is not None:
         _write(page, report)
     _print(report, form, page, as_json=as_json)

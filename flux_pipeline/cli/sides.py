@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -14,14 +15,14 @@ import click
 from flux_pipeline.cli import project
 from flux_pipeline.cli.project import Project
 from flux_pipeline.cli.revision import Revision, revision
-from flux_pipeline.comparison import Side
+from flux_pipeline.comparison import Comparison, Side
 from flux_pipeline.errors import LockfileDamaged, UsageError
 from flux_pipeline.ledger import contents
 from flux_pipeline.ledger.contents import Contents
 from flux_pipeline.ledger.history import fold
 from flux_pipeline.manifest.cells import Cell, expand
 from flux_pipeline.manifest.schema import Schemas
-from flux_pipeline.report.compare import NO_PROMPTS
+from flux_pipeline.report.compare import NO_PROMPTS, Look, Report
 
 _MOST_BYTES = 2 << 20  # of a manifest or a schema, as they were
 _MOST_ROWS_BYTES = 16 << 20
@@ -44,6 +45,22 @@ class Sides:
     mixed: str = ""
     unread: str = ""
     unknown: str = NO_PROMPTS
+
+    def report(
+        self, comparison: Comparison, looks: Mapping[str, tuple[Look | None, Look | None]], command: str
+    ) -> Report:
+        """Return what there is to tell of them; `command` writes the page."""
+        return Report(
+            comparison=comparison,
+            old=self.names[0],
+            new=self.names[1],
+            looks=looks,
+            simulated=self.simulated,
+            mixed=self.mixed,
+            unread=self.unread,
+            unknown=self.unknown,
+            command=command,
+        )
 
 
 def named(old: Path, new: Path, manifest: Path | None, max_cells: int | None) -> Sides:
