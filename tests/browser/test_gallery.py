@@ -70,6 +70,26 @@ def test_words_narrow_the_pictures_and_the_count_says_so(gallery, screen):
     assert page.locator("#find").input_value() == ""
 
 
+def test_task_reason_and_state_are_found_too(gallery, screen):
+    page = screen(gallery)
+    find = page.get_by_label("Find", exact=True)
+    for words, count in (("failed", 14), ("2321 large teal marble", 1), ("moderation LARGE", 3), ("broken", 6)):
+        find.fill(words)
+        settled(page, count)
+
+
+def test_accents_are_found_without_them_and_with_them(tmp_path, monkeypatch, screen):
+    monkeypatch.chdir(tmp_path)
+    flavours = ["crème brûlée", "creme fraiche", "Ångström", "vanilla"]
+    manifest = project(tmp_path, entry("pot", "A pot of {{ flavour }}", flavour=flavours, size=["240x240"]))
+    assert call(tmp_path, monkeypatch, "gallery", manifest) in (0, None)
+    page = screen(tmp_path / "gallery.html")
+    find = page.get_by_label("Find", exact=True)
+    for words, count in (("creme", 2), ("CRÈME", 2), ("cre\u0300me brulee", 1), ("angstrom", 1)):
+        find.fill(words)
+        settled(page, count)
+
+
 def test_a_filter_that_nothing_matches_says_so_and_can_be_cleared(gallery, screen):
     page = screen(gallery, "#find=zebra")
     settled(page, 0)

@@ -3,6 +3,18 @@
 const album = JSON.parse(document.getElementById("album").textContent);
 const reduced = matchMedia("(prefers-reduced-motion: reduce)");
 
+// Return a text without capitals and accents, by which it is found however it is typed.
+function folded(text) {
+  return text.toLowerCase().normalize("NFD").replace(/[\u0300-\u036f]/g, "");
+}
+
+// Everything by which a picture is found; a file that is broken says so on its card only.
+function wordsOf(data, card) {
+  const { id, prompt, path, manifest, task, state, reason } = data;
+  const blank = card.querySelector(".blank")?.textContent ?? "";
+  return folded([id, prompt, path, manifest, task ?? "", state, reason, blank, ...Object.values(data.axes)].join("\n"));
+}
+
 const items = [...document.querySelectorAll(".card")].map((card, at) => {
   const data = album.cards[at];
   return {
@@ -12,7 +24,7 @@ const items = [...document.querySelectorAll(".card")].map((card, at) => {
     link: card.querySelector(".open"),
     mark: card.querySelector(".mark"),
     image: card.querySelector("img"),
-    found: [data.id, data.prompt, data.path, data.manifest, ...Object.values(data.axes)].join("\n").toLowerCase(),
+    found: wordsOf(data, card),
     shown: true, // it is looked at
     placed: true, // and its card is where it belongs
   };

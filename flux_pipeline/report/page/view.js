@@ -62,7 +62,7 @@ function isNarrowed() {
 
 // Decide which pictures are looked at: every word occurs, and every filter has one of the values chosen in it.
 function narrow() {
-  const words = view.text.toLowerCase().split(/\s+/).filter(Boolean);
+  const words = folded(view.text).split(/\s+/).filter(Boolean);
   const wanted = filters.filter(({ key }) => view.chosen.has(key)).map(({ key, read }) => [read, view.chosen.get(key)]);
   let count = 0;
   for (const item of items) {
