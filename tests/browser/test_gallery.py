@@ -240,6 +240,24 @@ def test_the_large_view_tells_everything_and_goes_on_from_picture_to_picture(gal
     assert focused(page) == "card-0"
 
 
+def test_up_and_down_step_by_rows_in_the_large_view_too(gallery, screen):
+    page = screen(gallery)
+    settled(page, 500)
+    page.locator("#card-1 .open").focus()
+    page.keyboard.press("ArrowDown")
+    below = focused(page)
+    page.locator("#card-1 .open").click()
+    heading = page.get_by_role("dialog").get_by_role("heading")
+    first = heading.inner_text()
+    page.keyboard.press("ArrowDown")
+    assert heading.inner_text() != first
+    page.keyboard.press("Escape")
+    page.wait_for_function("(id) => document.activeElement.closest('.card')?.id === id", arg=below)
+    page.keyboard.press("Enter")
+    page.keyboard.press("ArrowUp")
+    assert heading.inner_text() == first
+
+
 def test_enter_opens_the_large_view_and_the_focus_stays_in_it(gallery, screen):
     page = screen(gallery)
     page.locator("#card-1 .open").focus()

@@ -236,6 +236,18 @@ def test_the_focus_stays_among_the_buttons_when_a_decision_is_taken_back(page, r
     assert page.evaluate("document.activeElement.textContent").startswith("Approve")
 
 
+def test_whoever_writes_a_note_can_use_every_key(page, review):
+    card(page, "red", 2).locator(".open").click()
+    page.get_by_label("Note").press_sequentially("acrid, up")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Home")
+    page.keyboard.type("too ")
+    assert page.get_by_label("Note").input_value() == "too acrid, up"
+    assert page.get_by_role("dialog").get_by_role("heading").inner_text() == cell("red", 2)
+    assert page.locator(".mark:checked").count() == 0
+
+
 def test_axe_finds_nothing_on_the_page_and_in_the_large_view(review, browser):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     for scheme in ("light", "dark"):

@@ -175,6 +175,7 @@ function neighbour(item, key) {
   const step = key === "ArrowLeft" || key === "ArrowUp" ? -1 : 1;
   if (at < 0) return order[placeOf(item) + Math.min(step, 0)];
   if (key === "ArrowLeft" || key === "ArrowRight") return order[at + step];
+  if (queue.length) fill(IN_PASSING, item.placed ? null : item);
   const here = item.card.getBoundingClientRect();
   let best = null;
   let line = null;

@@ -48,8 +48,9 @@ function onKey(event) {
   };
   if (comparison.open) return;
   if (large.open) {
+    if (writing) return; // a note
     if (event.key === "c") act(() => toggleMark(view.open));
-    else if (["ArrowLeft", "ArrowRight", "Home", "End"].includes(event.key)) act(() => step(event.key));
+    else if (MOVES.includes(event.key)) act(() => step(event.key));
     return;
   }
   if (event.key === "Escape" && isNarrowed()) act(clearFilters);
