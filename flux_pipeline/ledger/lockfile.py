@@ -253,7 +253,7 @@ def _hold(path: Path) -> FileLock:
         lock.acquire()
     except Timeout as error:
         raise LockfileHeld(
-            f"{path} is held by another run{_holder(held)}; wait for it, or stop it, and run again"
+            f"{path} is held by another run{_holder(held)}; wait for it, or stop it, and try again"
         ) from error
     except OSError as error:
         raise _disk(held, error) from error

@@ -186,7 +186,9 @@ def _known(made: Album, **chosen: str) -> None:
     for flag, name in chosen.items():
         if name and name not in axes:
             there = f"the axes are {', '.join(axes)}" if axes else "nothing shown has an axis"
-            raise UsageError(f"--{flag} {name}: no entry has this axis; {there}{did_you_mean(name, axes)}")
+            parts = [axis for axis in axes if axis.startswith(f"{name}.")]  # of zipped values
+            meant = f'; did you mean "{parts[0]}"?' if parts else did_you_mean(name, axes)
+            raise UsageError(f"--{flag} {name}: no entry has this axis; {there}{meant}")
 
 
 def _sections(found: Mapping[tuple[str, str], Sequence[Card]]) -> Iterable[Section]:

@@ -221,6 +221,7 @@ def test_a_run_that_holds_the_lockfile_is_waited_for_and_then_named(made, start)
     with held(workshop.lockfile):
         status, said = review.post(looked)
     assert (status, "is held by another run" in said["error"]) == (423, True)
+    assert said["error"].endswith("wait for it, or stop it, and try again"), "nobody here has run anything"
     assert review.post(looked)[0] == 200
 
 

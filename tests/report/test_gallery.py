@@ -153,6 +153,12 @@ def test_an_axis_that_is_nowhere_is_refused_with_those_that_are(shown):
         shown(entry("hero", "A {{ color }} jar", color=["red"], seed=[1]), rows="sed")
 
 
+def test_zipped_values_are_refused_as_one_axis_with_the_parts_that_are(shown):
+    looks = [{"mood": "calm", "light": "dawn"}, {"mood": "bold", "light": "noon"}]
+    with pytest.raises(UsageError, match=r'--rows look: .*; did you mean "look.mood"'):
+        shown(entry("hero", "A {{ look.mood }} jar", look=looks, seed=[1]), rows="look")
+
+
 def test_one_axis_cannot_be_rows_and_columns(shown):
     with pytest.raises(UsageError, match="--rows seed --cols seed: one axis cannot be both") as raised:
         shown(entry("hero", "A jar", seed=[1, 2]), rows="seed", columns="seed")
