@@ -57,7 +57,8 @@ class Bench:
             work, history = self._fresh.with_history()
             made = album(parts(work), work.plan(history), history, work.derivations(history), simulated=work.simulate)
         except FluxError as error:
-            return refusal(409, f"{error}; put that right and reload")
+            text, policy = pages.refused(str(error))
+            return Answer(409, "text/html; charset=utf-8", text.encode(), policy)
         shown = {card.picture.path: card.picture for card in made.cards if card.picture}
         derived = {one.path: one.sha256 for card in made.cards for one in card.derived if one.sha256}
         sums = {path: one.sha256 for path, one in shown.items()} | derived

@@ -324,6 +324,25 @@ def test_a_page_that_is_out_of_date_says_so_for_as_long_as_it_is(page, review):
     assert alert.is_hidden()
 
 
+def test_a_manifest_that_is_broken_is_said_on_a_page_until_it_is_mended(page, review, browser):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    manifest = review[1].with_suffix(".yaml")
+    text = manifest.read_text()
+    manifest.write_text("version: 1\nentries:\n  - id: hero\n    promt: <img src=x onerror=alert(1)>\n")
+    page.reload()
+    assert page.get_by_role("heading").inner_text() == "The pictures cannot be shown"
+    assert "promt: <img src=x onerror=alert(1)>\n" in page.locator("pre").inner_text()
+    assert page.locator("pre").evaluate("(one) => getComputedStyle(one).whiteSpace") == "pre-wrap", "it has its style"
+    context = browser.new_context(bypass_csp=True)
+    other = context.new_page()
+    other.goto(review[0])
+    assert axe.run(other).response["violations"] == []
+    context.close()
+    manifest.write_text(text)
+    page.get_by_role("link", name="look again").click()
+    page.locator(".js").wait_for()
+
+
 def test_what_was_changed_meanwhile_is_refused_and_the_page_says_to_look_again(page, review):
     manifest = review[1].with_suffix(".yaml")
     manifest.write_text(manifest.read_text().replace("bottle", "flask"))

@@ -214,6 +214,21 @@ def test_what_changed_since_it_was_looked_at_is_not_decided_on(made, start, what
     assert said["error"]
 
 
+def test_why_a_page_cannot_be_made_is_a_page_too(made, start):
+    workshop, _ = made
+    review = start()
+    workshop.manifest.write_text("version: 1\nentries:\n  - id: hero\n    promt: <b>bold</b> & more\n")
+    status, body, headers = review.ask()
+    text = body.decode()
+    assert (status, headers["Content-Type"]) == (409, "text/html; charset=utf-8")
+    assert "did you mean &quot;prompt&quot;" in text
+    assert "\n    promt: &lt;b&gt;bold&lt;/b&gt; &amp; more\n" in text
+    assert "default-src 'none'; style-src 'sha256-" in headers["Content-Security-Policy"]
+    assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+    status, body, headers = review.ask(place="decisions")
+    assert (status, headers["Content-Type"]) == (409, "application/json"), "which a program reads"
+
+
 def test_a_run_that_holds_the_lockfile_is_waited_for_and_then_named(made, start):
     workshop, _ = made
     review = start()

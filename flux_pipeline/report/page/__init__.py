@@ -136,6 +136,27 @@ def _cost(card: Card) -> str:
     return f"{money(card.cost)}{shared}"
 
 
+def refused(why: str) -> tuple[str, str]:
+    """Return the page that says why there are no pictures to be shown, and what its headers have to allow."""
+    style = _asset("page.css")
+    head = (
+        element("meta", charset="utf-8"),
+        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        element("meta", name="color-scheme", content="light dark"),
+        element("title", "The pictures cannot be shown"),
+        element("style", Html(style)),
+    )
+    body = element(
+        "main",
+        element("header", element("h1", "The pictures cannot be shown"), class_="top"),
+        element("pre", why, class_="text"),
+        element("p", "Put that right, then ", element("a", "look again", href=""), "."),
+    )
+    text = f'<!doctype html>\n<html lang="en">\n<head>\n{_lines(head)}</head>\n<body>\n{body}\n</body>\n</html>\n'
+    own = f"default-src 'none'; style-src '{_hash(style)}'; base-uri 'none'; form-action 'none'"
+    return text, f"{own}; frame-ancestors 'none'"
+
+
 def served_policy() -> str:
     """Return what the headers of a page with a review have to allow, and nothing more."""
     style, program = _parts(reviewed=True)
