@@ -74,13 +74,13 @@ def row(cell="mug/seed=1", old="A red mug", new="A teal mug", value="png", **kno
     )
 
 
-def report(*rows, looks=None, old="m.yaml at main", new="m.yaml now"):
+def report(*rows, looks=None, old="m.yaml at main", new="m.yaml now", **known):
     pair = (
         Look(reason="not on disk any more"),
         Look(path="o/a.png", address="o/a.png", source=PIXEL, width=9, height=9),
     )
     comparison = Comparison(rows, Row(cell="", before=None, after=None))
-    return Report(comparison=comparison, old=old, new=new, looks=looks or {one.cell: pair for one in rows})
+    return Report(comparison=comparison, old=old, new=new, looks=looks or {one.cell: pair for one in rows}, **known)
 
 
 def html(given):
@@ -124,7 +124,7 @@ def skeleton(text):
 def everywhere(payload):
     looks = {payload: (Look(reason=payload), Look(path=payload, address="a", source=PIXEL, width=1, height=1))}
     one = row(payload, old=f"A {payload}", new=f"The {payload}", value=payload, twin=None)
-    return report(one, looks=looks, old=payload, new=payload)
+    return report(one, looks=looks, old=payload, new=payload, mixed=payload, unread=payload)
 
 
 def test_there_are_five_hundred_payloads():
