@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -69,7 +69,7 @@ class Bench:
             "reviewer": self._who,
             "token": self.token,
             "cells": _cells(work, made),
-            **_standings(work, history),
+            **_standings(work, history, work.standings(history)),
         }
         text = pages.page(made, thumbnails, lambda path: f"pictures/{sums[path]}", review=extra)
         return Answer(200, "text/html; charset=utf-8", text.encode(), pages.served_policy())
@@ -92,14 +92,13 @@ class Bench:
 
     def decisions(self) -> Answer:
         try:
-            return said(200, _standings(*self._fresh.with_history()))
+            return said(200, _standings(*self._fresh.standings()))
         except FluxError as error:
             return refusal(409, str(error))
 
     def standings(self) -> tuple[Standing, ...]:
         """Say what was decided on every cell's picture; FluxError where nobody can say it."""
-        work, history = self._fresh.with_history()
-        return work.standings(history)
+        return self._fresh.standings()[2]
 
     def decide(self, asked: Any) -> Answer:
         """Record a decision; 409 when the manifest or the file is not what was looked at, 423 while a run goes on."""
@@ -116,7 +115,7 @@ class Bench:
             return refusal(423, f"nothing was decided: {error}")
         except FluxError as error:
             return refusal(409, f"nothing was decided: {error}")
-        return said(200, _standings(work, known))
+        return said(200, _standings(work, known, work.standings(known)))
 
     def _root(self) -> Path:
         root: Path = self._scope["output_dir"]
@@ -166,9 +165,9 @@ def _thumbnail(one: Picture) -> pages.Thumbnail:
     return pages.Thumbnail(f"thumbnails/{one.sha256}", width, height)
 
 
-def _standings(work: Project, history: History) -> dict[str, Any]:
+def _standings(work: Project, history: History, found: Sequence[Standing]) -> dict[str, Any]:
     """Return the decisions, and a digest of what a page shows: one with another digest is out of date."""
-    return {"decisions": _decisions(work, history), "shows": _digest(work, history)}
+    return {"decisions": _decisions(work, found), "shows": _digest(work, history)}
 
 
 def _digest(work: Project, history: History) -> str:
@@ -180,7 +179,7 @@ def _digest(work: Project, history: History) -> str:
     return hashlib.sha256(json.dumps(cells).encode()).hexdigest()
 
 
-def _decisions(work: Project, history: History) -> dict[str, Any]:
+def _decisions(work: Project, found: Sequence[Standing]) -> dict[str, Any]:
     names = {id(cell): name for name, cell in named(work).items()}
     return {
         names[id(one.cell)]: {
@@ -190,7 +189,7 @@ def _decisions(work: Project, history: History) -> dict[str, Any]:
             "note": one.decision.note,
             "reason": one.reason,
         }
-        for one in work.standings(history)
+        for one in found
         if one.decision is not None
     }
 

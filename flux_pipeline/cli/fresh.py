@@ -1,4 +1,4 @@
-"""A project and its history, kept for as long as every file that they were read from is the same.
+"""A project, its history and its decisions, kept for as long as every file that they were read from is the same.
 
 A file is known by what the system tells of it: which one it is, its size, and when it was changed. Two changes in one tick
 of the clock can look alike. So nothing is kept of what was changed shortly before it was read: it is read again each time
@@ -14,12 +14,13 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import redirect_stderr
 from dataclasses import dataclass
 from io import StringIO
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Final, Generic, TypeVar
 
 from flux_pipeline.cli import project
 from flux_pipeline.cli.project import Project
 from flux_pipeline.ledger.history import History
+from flux_pipeline.review.standing import Standing, paths_to_survey
 
 _AT_REST: Final = 3_000_000_000  # nanoseconds; the coarsest clocks of file systems count in two seconds
 
@@ -56,6 +57,8 @@ class Fresh:
         self._reading = threading.Lock()  # also because where stderr goes is the whole process's
         self._project: _Kept[Project] | None = None
         self._history: _Kept[History] | None = None
+        self._looking = threading.Lock()
+        self._standings: _Kept[tuple[Project, History, tuple[Standing, ...]]] | None = None
 
     def project(self) -> Project:
         """Return the project; UsageError as for `project.load`."""
@@ -67,6 +70,23 @@ class Fresh:
         with self._reading:
             work = self._project_now()
             return work, self._history_now(work)
+
+    def standings(self) -> tuple[Project, History, tuple[Standing, ...]]:
+        """Return the project, what has happened and what was decided; a picture is read again only when it, or its folder, has changed."""
+        with self._looking:
+            work, history = self.with_history()
+            kept, self._standings = self._standings, None
+            same = kept if kept and kept.value[0] is work and kept.value[1] is history else None
+            files = tuple(same.marks) if same else _pictures(work, history)
+            began, before = self._clock(), marks(files, links=True)
+            if same and same.marks == before:
+                self._standings = same
+                return same.value
+            found = work.standings(history)
+            there = {file: one for file, one in before.items() if one}
+            if before == marks(files, links=True) and _at_rest(there, began):
+                self._standings = _Kept((work, history, found), before)
+            return work, history, found
 
     def _project_now(self) -> Project:
         kept = self._project
@@ -95,17 +115,25 @@ class Fresh:
         return history
 
 
-def marks(files: Iterable[Path]) -> Marks:
-    """Return what the system tells of each file, None of one that cannot be seen."""
-    return {file: _mark(file) for file in files}
+def marks(files: Iterable[Path], *, links: bool = False) -> Marks:
+    """Return what the system tells of each file, None of one that cannot be seen; with `links`, of a link itself."""
+    return {file: _mark(file, links=links) for file in files}
 
 
-def _mark(file: Path) -> Mark | None:
+def _mark(file: Path, *, links: bool) -> Mark | None:
     try:
-        facts = os.stat(file)
+        facts = os.stat(file, follow_symlinks=not links)
     except OSError:
         return None
     return Mark(facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
+
+
+def _pictures(work: Project, history: History) -> tuple[Path, ...]:
+    """Return the files on which somebody decided, and all folders that lead to them."""
+    paths = paths_to_survey(work.cells, history)
+    folders = {PurePosixPath(path.rpartition("/")[0]) for path in paths}
+    above = {place for folder in folders for place in (folder, *folder.parents)}
+    return (*(work.root / path for path in paths), *(work.root / place for place in above))
 
 
 def _at_rest(found: Marks, moment: int) -> bool:

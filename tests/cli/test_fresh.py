@@ -15,6 +15,7 @@ from cli.workshop import Workshop
 
 from flux_pipeline.cli.fresh import Fresh
 from flux_pipeline.errors import UsageError
+from flux_pipeline.files.save import Files
 
 ROOT = Path(__file__).resolve().parents[2]
 MODEL = "models/black-forest-labs/flux-2-pro-t2i.schema.json"
@@ -130,3 +131,55 @@ def test_a_decision_in_the_lockfile_is_seen_at_once_and_a_lockfile_at_rest_is_re
     assert [second.decision(cell.key) is not None for cell in work.cells] == [True, False, False]
     workshop.lockfile.unlink()
     assert one.with_history()[1].submissions == {}
+
+
+@pytest.fixture
+def reviewed(workshop, monkeypatch):
+    """Return a workshop with an approved picture, `fresh(clock)`, and how often a picture was read by `standings`."""
+    monkeypatch.chdir(workshop.folder)
+    assert workshop.run("--no-progress").code == 0
+    decide(workshop.lockfile, "hero/seed=1,size=64x64")
+    read = []
+    real = Files.survey
+    monkeypatch.setattr(Files, "survey", lambda files, paths: read.append(paths) or real(files, paths))
+    return workshop, Fresh({"manifests": (Path("manifests/m.yaml"),)}, later), read
+
+
+def test_pictures_at_rest_are_read_once(reviewed):
+    _, one, read = reviewed
+    assert [standing.state for standing in one.standings()[2]] == ["approved", "none", "none"]
+    assert one.standings()[2] is one.standings()[2]
+    assert len(read) == 1
+
+
+@pytest.mark.parametrize("how", ["changed", "secretly", "gone", "linked", "folder linked"])
+def test_a_picture_that_is_another_one_is_seen_at_once(reviewed, how):
+    workshop, one, read = reviewed
+    one.standings()
+    picture, elsewhere = workshop.folder / "outputs/hero/1.png", workshop.folder / "elsewhere"
+    match how:
+        case "changed":
+            picture.write_bytes(b"another")
+        case "secretly":
+            facts, data = picture.stat(), picture.read_bytes()
+            picture.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+            os.utime(picture, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+        case "gone":
+            picture.unlink()
+        case "linked":
+            picture.rename(elsewhere)
+            picture.symlink_to(elsewhere)
+        case _:
+            picture.parent.rename(elsewhere)
+            picture.parent.symlink_to(elsewhere)
+    state = one.standings()[2][0].state
+    assert (state, len(read)) == ("approved" if how == "gone" else "void", 2), (
+        "an approval waits for a file that is gone"
+    )
+
+
+def test_a_decision_is_among_the_standings_at_once(reviewed):
+    workshop, one, _ = reviewed
+    one.standings()
+    decide(workshop.lockfile, "hero/seed=2,size=64x64", "rejected")
+    assert [standing.state for standing in one.standings()[2]] == ["approved", "rejected", "none"]
