@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from browser.albums import entry, project
 
 from flux_pipeline.ledger.lockfile import held
 
+REFUSED = re.compile(r"status of (409|423) ")
 HOSTILE = "</script><img src=x onerror=alert(1)> & \"quotes\" 'more' \u202e"
 
 
@@ -43,7 +45,7 @@ def page(review, browser):
     wrong = []
     page.on("pageerror", lambda error: wrong.append(str(error)))
     # A decision that is refused is one error on the console, and the only one that there may be.
-    page.on("console", lambda said: None if "status of 409" in said.text else wrong.append(said.text))
+    page.on("console", lambda said: None if REFUSED.search(said.text) else wrong.append(said.text))
     page.on("dialog", lambda dialog: (wrong.append(dialog.message), dialog.dismiss()))
     page.on("request", lambda one: None if one.url.startswith(review[0]) else wrong.append(one.url))
     page.goto(review[0])
