@@ -85,8 +85,8 @@ function reflectList(group, chosen) {
       group.select.focus();
     } },
     make("span", { class: "unseen" }, `${group.label} `),
+    make("span", { "aria-hidden": "true" }, "× "), // before the value, whose end is cut off where it is long
     value === "" ? "none" : value,
-    make("span", { "aria-hidden": "true" }, " ×"),
   )));
 }
 
