@@ -159,3 +159,30 @@ def test_five_thousand_pictures_are_walked_through_from_end_to_end(thousands, sc
     shown.wait_for_function(
         "() => [...document.querySelectorAll('.card')].filter((one) => one.checkVisibility()).length === 5000"
     )
+
+
+def test_five_thousand_pictures_scroll_smoothly(thousands, screen):
+    shown = screen(thousands)
+    shown.wait_for_function("() => document.querySelectorAll('.card').length === 5000")
+    laid = "() => [...document.querySelectorAll('.card')].filter((one) => one.checkVisibility({ contentVisibilityAuto: true })).length"
+    assert 0 < shown.evaluate(laid) < 1000, "what is far away is not laid out"
+    high = shown.evaluate("document.documentElement.scrollHeight")
+    session = shown.context.new_cdp_session(shown)
+    session.send("Performance.enable")
+    began = busy(session)
+    shown.evaluate(
+        """async () => { for (let at = 0; at < 100; at += 1) {
+        scrollBy(0, 120);
+        await new Promise((done) => requestAnimationFrame(done));
+        } }"""
+    )
+    took = (busy(session) - began) / 100
+    assert took < 0.03, took
+    shown.keyboard.press("ArrowRight")
+    shown.keyboard.press("End")
+    assert abs(shown.evaluate("document.documentElement.scrollHeight") / high - 1) < 0.05, "it knew how high it is"
+
+
+def busy(session):
+    """Return the seconds of processor time that the page's program, style and layout have taken."""
+    return {one["name"]: one["value"] for one in session.send("Performance.getMetrics")["metrics"]}["ThreadTime"]

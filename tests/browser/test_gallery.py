@@ -462,7 +462,8 @@ def test_on_paper_every_picture_is_there_and_no_control(gallery, screen):
     page.emulate_media(media="print")
     assert page.locator(".bar:visible, .more:visible").count() == 0
     assert page.locator(".card:visible").count() == 100
-    assert page.locator(".card").first.evaluate("(one) => getComputedStyle(one).contentVisibility") == "visible"
+    for name in (".card", ".grid"):
+        assert page.locator(name).first.evaluate("(one) => getComputedStyle(one).contentVisibility") == "visible"
 
 
 def test_on_a_web_server_the_page_asks_for_nothing_but_itself_and_its_pictures(tmp_path, monkeypatch, browser):

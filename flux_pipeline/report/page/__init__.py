@@ -24,6 +24,8 @@ MARK: Final = '<!doctype html>\n<html lang="en" data-flux-pipeline="gallery">'
 # The program's parts, in the order in which they stand in the page: each uses only what is before it.
 _PROGRAM: Final = ("album.js", "view.js", "grid.js", "controls.js", "large.js", "compare.js", "start.js")
 _ALT: Final = 300
+# Cards in a block, of which a browser lays out only those near the screen; a multiple of every number of columns in page.css.
+_BLOCK: Final = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,10 +247,16 @@ def _section(
     return element(
         "section",
         element("h2", element("span", section.name, class_="name"), Html(" "), count, id=f"entry-{at}"),
-        element("ul", Html("\n"), *cards, class_="grid"),
+        element("div", *_blocks(cards), class_="cards", role="list"),
         class_="entry",
         aria_labelledby=f"entry-{at}",
     )
+
+
+def _blocks(cards: list[Html]) -> Iterator[Html]:
+    """Yield blocks of cards, which are one list all the same."""
+    for at in range(0, len(cards), _BLOCK):
+        yield element("ul", Html("\n"), *cards[at : at + _BLOCK], class_="grid", role="presentation")
 
 
 def _card(card: Card, number: int, labels: tuple[str, ...], thumbnails: Thumbnails, link: Callable[[str], str]) -> Html:
@@ -266,6 +274,7 @@ def _card(card: Card, number: int, labels: tuple[str, ...], thumbnails: Thumbnai
         element("p", card.prompt, class_="prompt"),
         *_beside(card, link),
         class_="card",
+        role="listitem",
         id=anchor,
         data_state=card.state,
     )

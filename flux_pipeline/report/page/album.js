@@ -33,7 +33,7 @@ const noun = items.every((item) => item.data.file !== null) ? "picture" : "cell"
 const byName = new Map(items.map((item) => [item.data.name, item]));
 const sections = [...document.querySelectorAll(".entry")].map((element) => ({
   element,
-  body: element.querySelector(".grid"),
+  body: element.querySelector(".cards"),
   count: element.querySelector(".count"),
   title: element.querySelector(".name").textContent,
   items: [...element.querySelectorAll(".card")].map((card) => items[Number(card.id.slice("card-".length))]),

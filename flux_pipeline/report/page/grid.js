@@ -4,8 +4,10 @@
 // what is wanted, the first cards are put in place at once and the others whenever there is time, from the top down; and what
 // is left over is taken out last.
 
+const BLOCK = 120; // cards; what is not near the screen is not laid out, block by block
 const AT_ONCE = 80;
-const IN_PASSING = 100;
+const IN_PASSING = 2 * BLOCK;
+const SOON = { timeout: 100 }; // milliseconds, where a browser is never idle
 const whenIdle = window.requestIdleCallback ?? ((work) => setTimeout(work, 1));
 const notWhenIdle = window.cancelIdleCallback ?? clearTimeout;
 
@@ -71,9 +73,29 @@ function layOut(section, left) {
 }
 
 function gridOf(section, left) {
-  section.body = make("ul", { class: "grid" });
-  return left.map((item) => ({ items: [item], put: () => section.body.append(item.card) }));
+  section.body = make("div", { class: "cards", role: "list" });
+  let block = null;
+  return left.map((item, at) => ({ items: [item], put: () => {
+    if (at % BLOCK === 0) {
+      block = make("ul", { class: "grid", role: "presentation" });
+      measure(block, Math.min(BLOCK, left.length - at));
+      section.body.append(block);
+    }
+    block.append(item.card);
+  } }));
 }
+
+// Tell the style how many cards there will be: from that it knows how large a block is before it is laid out.
+const counts = new CSSStyleSheet();
+document.adoptedStyleSheets.push(counts);
+const told = new Set();
+
+function measure(block, count) {
+  block.dataset.cards = count;
+  if (!told.has(count)) counts.insertRule(`[data-cards="${count}"] { --cards: ${count}; }`);
+  told.add(count);
+}
+for (const block of pictures.querySelectorAll(".grid")) measure(block, block.children.length);
 
 function tableOf(section, left, rows, columns) {
   const read = (axis, item) => (axis ? (item.data.axes[axis] ?? "") : "");
@@ -101,9 +123,15 @@ function tableOf(section, left, rows, columns) {
     items: sorted.flatMap((head) => line.get(head) ?? []),
     put: () => body.append(make("tr", {}, ...(rows ? [heading("row", rows, row)] : []), ...sorted.map((head) => {
       const inside = line.get(head);
-      return make("td", {}, inside ? make("ul", { class: "stack" }, ...inside.map((item) => item.card)) : "–");
+      return make("td", {}, inside ? stackOf(inside) : "–");
     }))),
   }));
+}
+
+function stackOf(inside) {
+  const stack = make("ul", { class: "stack", role: "list" }, ...inside.map((item) => item.card));
+  measure(stack, inside.length);
+  return stack;
 }
 
 function valueAt(axis, value) {
@@ -139,7 +167,7 @@ function fillOn() {
     if (queue.length) fill(IN_PASSING);
     else stale.pop().remove();
     fillOn();
-  });
+  }, SOON);
 }
 
 // A card does not repeat what its row and its column say.
