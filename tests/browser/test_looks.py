@@ -50,3 +50,32 @@ def test_the_headings_of_a_wide_table_keep_their_words_whole(wordy, screen, sett
     long = box(page, "tbody th .value")
     assert long["width"] <= 11 * 16
     assert long["height"] < 4 * 24
+
+
+def marked(count):
+    """Return the address of a comparison of so many pictures."""
+    seeds = range(1, count + 1)
+    return "#" + "&".join(f"mark=mug/color=moss green,style=b,seed={seed}" for seed in seeds) + "&compare="
+
+
+def test_six_pictures_fit_side_by_side_and_keep_their_names(wordy, screen):
+    page = screen(wordy, marked(6))
+    sides = page.locator(".sides")
+    assert sides.evaluate("(one) => one.scrollWidth <= one.clientWidth"), "all of them are seen at once"
+    widths = page.locator(".sides .full").evaluate_all("(all) => all.map((one) => one.getBoundingClientRect().width)")
+    assert min(widths) >= 160
+    assert max(widths) - min(widths) < 1
+    assert abs(box(page, ".sides .full")["height"] - widths[0]) < 1, "no mat is higher than its picture is wide"
+    page.set_viewport_size(PHONE["viewport"])
+    row = page.locator(".sides tbody th:has-text('Cost')")
+    title = page.locator(".sides .title span").first
+    before = row.bounding_box()["x"], title.bounding_box()["x"]
+    sides.evaluate("(one) => one.scrollTo(300, 200)")
+    assert (row.bounding_box()["x"], title.bounding_box()["x"]) == before, "what a row is stays in sight"
+    assert box(page, ".sides .full")["y"] < 200, "and so do the pictures"
+
+
+def test_two_pictures_side_by_side_fill_a_phone(wordy, screen):
+    page = screen(wordy, marked(2), **PHONE)
+    assert box(page, ".sides .full")["width"] > 130
+    assert page.locator(".sides .full").last.evaluate("(one) => one.getBoundingClientRect().right") > 375

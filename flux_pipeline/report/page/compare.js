@@ -76,16 +76,16 @@ function showComparison() {
     showComparison();
     if (comparison.open) comparisonName.focus();
   } }, "Take out");
-  const row = (name, contrast) => make("tr", {}, make("th", { scope: "row" }, name), ...texts(name).map((text, _at, all) => (
+  const row = (name, contrast) => make("tr", {}, make("th", { scope: "row" }, ...breakable(name)), ...texts(name).map((text, _at, all) => (
     make("td", {}, make("div", { class: "text" }, ...(contrast ? contrasted(text || "none", all) : [text || "none"])))
   )));
   const group = (title, list, contrast) => (list.length ? [make("tbody", {},
-    make("tr", { class: "title" }, make("th", { scope: "rowgroup", colspan: chosen.length + 1 }, title)),
+    make("tr", { class: "title" }, make("th", { scope: "rowgroup", colspan: chosen.length + 1 }, make("span", {}, title))),
     ...list.map((name) => row(name, contrast)))] : []);
-  sideBySide.replaceChildren(make("table", {},
+  sideBySide.replaceChildren(make("table", { class: chosen.length > 4 ? "many" : "few" },
     make("caption", { class: "unseen" }, "The pictures marked for compare: first what differs, then what is the same"),
     make("thead", {}, make("tr", {}, make("td", {}), ...chosen.map((item) => make("th", { scope: "col" },
-      imageOf(item), make("span", { class: "text" }, item.data.id), remove(item))))),
+      imageOf(item), make("span", { class: "text", title: item.data.id }, ...breakable(item.data.id)), remove(item))))),
     ...group(different.length ? "What differs" : "Nothing differs but the picture", different.length ? different : [], true),
     ...group("The same in all", same, false)));
   comparisonName.textContent = `Compare ${chosen.length} pictures`;

@@ -27,6 +27,11 @@ function imageOf(item) {
   return image;
 }
 
+// An id, a path or a name may break after its commas, slashes and dots and before its capitals, rather than inside its words.
+function breakable(text) {
+  return text.split(/(?<=[,/._])|(?<=[a-z])(?=[A-Z])/).flatMap((part, at) => (at ? [make("wbr"), part] : [part]));
+}
+
 function copyButton(label, text) {
   const button = make("button", { type: "button", class: "copy", "aria-label": `Copy ${label}`, onclick: async () => {
     button.textContent = (await copied(text)) ? "Copied" : "Not copied";
@@ -94,7 +99,7 @@ function showLarge() {
     return;
   }
   const { data } = item;
-  largeName.textContent = data.id;
+  largeName.replaceChildren(...breakable(data.id));
   const at = order.indexOf(item);
   place.textContent = at < 0 ? `${counted(order.length, "other")} shown` : `${(at + 1).toLocaleString("en")} of ${order.length.toLocaleString("en")}`;
   previous.disabled = !neighbour(item, "ArrowLeft");
