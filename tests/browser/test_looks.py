@@ -79,3 +79,34 @@ def test_two_pictures_side_by_side_fill_a_phone(wordy, screen):
     page = screen(wordy, marked(2), **PHONE)
     assert box(page, ".sides .full")["width"] > 130
     assert page.locator(".sides .full").last.evaluate("(one) => one.getBoundingClientRect().right") > 375
+
+
+@pytest.mark.parametrize("settings", [{}, PHONE], ids=["desk", "phone"])
+def test_a_long_prompt_buries_nothing_and_can_be_read_whole(wordy, screen, settings):
+    page = screen(wordy, "#open=long/color=red,seed=1,size=240x240", **settings)
+    prompt = page.locator(".large .text").first
+    unfold = page.get_by_role("button", name="Show all")
+    unfold.wait_for()
+    assert prompt.bounding_box()["height"] < 9 * 23
+    assert prompt.inner_text() == f"A red mug, {LONG}"
+    assert prompt.bounding_box()["width"] > page.locator(".large dl").bounding_box()["width"] - 2
+    unfold.click()
+    less = page.get_by_role("button", name="Show less")
+    assert less.get_attribute("aria-expanded") == "true"
+    assert prompt.bounding_box()["height"] > 20 * 22
+    less.click()
+    assert prompt.bounding_box()["height"] < 9 * 23
+    page.keyboard.press("Escape")
+    page.locator("#card-0 .open").click()
+    page.locator(".large .text").first.wait_for()
+    assert page.locator(".large .unfold").is_hidden(), "a short one is not folded"
+
+
+def test_a_prompt_from_right_to_left_begins_at_the_right(wordy, screen):
+    page = screen(wordy, "#open=rtl/seed=1,size=240x240")
+    text = page.locator(".large .text").first
+    first = text.evaluate(
+        """(one) => { const range = document.createRange(); range.setStart(one.firstChild, 0); range.setEnd(one.firstChild, 1);
+        return range.getBoundingClientRect().right; }"""
+    )
+    assert abs(first - box(page, ".large .text")["right"]) < 2

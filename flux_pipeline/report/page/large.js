@@ -92,6 +92,32 @@ function known(data) {
   ].filter(([, text]) => text !== null && text !== "");
 }
 
+const WIDE = new Set(["Prompt", "Reason"]); // may be long: these have the whole width, and are folded
+
+function factOf(data, name, text) {
+  const words = make("span", { class: "text" }, ...(name === "Derived" ? derivedLinks(data) : [text]));
+  const fact = make("div", { class: "fact" }, make("dt", {}, ...breakable(name)), make("dd", {}, words, copyButton(name, text)));
+  if (WIDE.has(name)) {
+    fact.classList.add("wide");
+    const unfold = make("button", { type: "button", class: "quiet unfold", "aria-expanded": "false", hidden: true, onclick: () => {
+      const all = unfold.getAttribute("aria-expanded") === "false";
+      unfold.setAttribute("aria-expanded", String(all));
+      unfold.textContent = all ? "Show less" : "Show all";
+    } }, "Show all");
+    words.after(unfold);
+    folding.observe(words);
+  }
+  return fact;
+}
+
+// Offer to show all where not all is to be seen, which depends on the width.
+const folding = new ResizeObserver((changes) => {
+  for (const { target } of changes) {
+    const unfold = target.nextElementSibling;
+    if (unfold.getAttribute("aria-expanded") === "false") unfold.hidden = target.scrollHeight <= target.clientHeight + 1;
+  }
+});
+
 function showLarge() {
   const item = view.open;
   if (!item) {
@@ -113,10 +139,8 @@ function showLarge() {
     stage.item = item;
     stage.replaceChildren(data.file ? imageOf(item) : item.link.querySelector(".blank").cloneNode(true));
     stage.classList.toggle("bare", !data.file);
-    facts.replaceChildren(...known(data).map(([name, text]) => make(
-      "div", { class: "fact" }, make("dt", {}, name), make("dd", {},
-        make("span", { class: "text" }, ...(name === "Derived" ? derivedLinks(data) : [text])), copyButton(name, text)),
-    )));
+    folding.disconnect();
+    facts.replaceChildren(...known(data).map(([name, text]) => factOf(data, name, text)));
   }
   for (const tell of alongside) tell(item);
   if (!large.open) {
