@@ -15,8 +15,9 @@ from flux_pipeline.manifest.complaints import Complaints
 from flux_pipeline.manifest.document import LOST, Path
 from flux_pipeline.manifest.matrix import Row
 from flux_pipeline.manifest.paths import fold
-from flux_pipeline.manifest.rows import Table, read_rows, row_fault
+from flux_pipeline.manifest.rows import read_rows
 from flux_pipeline.manifest.shape import holds_lost
+from flux_pipeline.manifest.table import Table, row_fault
 from flux_pipeline.manifest.template_filters import text_of
 from flux_pipeline.manifest.words import RESERVED
 from flux_pipeline.manifest.yaml_scalars import ScalarError, plain

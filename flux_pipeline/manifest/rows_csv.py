@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from flux_pipeline.manifest.complaints import listed, show
-from flux_pipeline.manifest.rows import MAX_COLUMNS, Reading, Table, name_fault
+from flux_pipeline.manifest.table import MAX_COLUMNS, Reading, Table, name_fault
 from flux_pipeline.manifest.yaml_scalars import MAX_LENGTH
 
 _OTHERS: Final = {";": "semicolons", "\t": "tabs", "|": "bars"}

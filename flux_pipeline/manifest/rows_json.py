@@ -8,7 +8,7 @@ import re
 from typing import Any, Final
 
 from flux_pipeline.manifest.complaints import show
-from flux_pipeline.manifest.rows import Reading, Table, row_fault
+from flux_pipeline.manifest.table import Reading, Table, row_fault
 from flux_pipeline.manifest.yaml_scalars import MAX_DIGITS, MAX_LENGTH, UNWANTED
 
 _DEPTH: Final = 64

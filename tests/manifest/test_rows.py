@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from flux_pipeline.errors import ManifestError, UsageError
 from flux_pipeline.manifest.cells import expand
-from flux_pipeline.manifest.rows import MAX_BYTES, MAX_PROBLEMS, read_rows
+from flux_pipeline.manifest.rows import MAX_BYTES, read_rows
 from flux_pipeline.manifest.schema import Schemas
+from flux_pipeline.manifest.table import MAX_PROBLEMS
 
 SCHEMAS = Schemas()
 
