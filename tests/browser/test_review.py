@@ -14,6 +14,7 @@ from browser.albums import entry, project
 
 from flux_pipeline.ledger.lockfile import held
 
+pytestmark = pytest.mark.alone
 REFUSED = re.compile(r"status of (409|423) ")
 HOSTILE = "</script><img src=x onerror=alert(1)> & \"quotes\" 'more' \u202e"
 
