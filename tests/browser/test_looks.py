@@ -110,3 +110,36 @@ def test_a_prompt_from_right_to_left_begins_at_the_right(wordy, screen):
         return range.getBoundingClientRect().right; }"""
     )
     assert abs(first - box(page, ".large .text")["right"]) < 2
+
+
+def test_the_headings_of_a_table_stay_while_it_scrolls(wordy, screen):
+    page = screen(wordy, "#rows=seed&cols=color&entry=mug", viewport={"width": 500, "height": 600})
+    page.locator("tbody th .value").first.wait_for()
+    heads = ("thead th .value", "tbody th .value")
+    page.locator(".matrix").evaluate("(one) => one.scrollIntoView()")
+    before = [box(page, head) for head in heads]
+    page.locator(".matrix").evaluate("(one) => one.scrollTo(60, 40)")
+    after = [box(page, head) for head in heads]
+    assert after[0]["y"] == before[0]["y"], "what a column is"
+    assert after[1]["x"] == before[1]["x"], "what a row is"
+    assert page.locator("tbody th").first.evaluate("(one) => getComputedStyle(one).borderRightWidth") == "1px"
+
+
+def test_a_table_is_one_for_those_who_hear_it(wordy, screen):
+    page = screen(wordy, "#rows=color&cols=seed&entry=mug")
+    table = page.get_by_role("table", name="mug: color as rows, seed as columns")
+    assert table.get_by_role("columnheader").count() == 12
+    assert table.get_by_role("rowheader").count() == 2
+    assert table.get_by_role("row").count() == 3
+    assert table.get_by_role("listitem").count() == 48
+
+
+def test_a_table_knows_how_high_it_is_before_it_is_laid_out(gallery, screen):
+    page = screen(gallery, "#rows=seed&cols=color")
+    page.wait_for_function("() => document.querySelectorAll('.card').length === 500")
+    laid = "() => [...document.querySelectorAll('.card')].filter((one) => one.checkVisibility({ contentVisibilityAuto: true })).length"
+    assert page.evaluate(laid) < 500
+    high = page.locator(".matrix").evaluate_all("(all) => all.map((one) => one.scrollHeight)")
+    page.emulate_media(media="print")
+    real = page.locator(".matrix").evaluate_all("(all) => all.map((one) => one.scrollHeight)")
+    assert [abs(one / other - 1) < 0.1 for one, other in zip(high, real, strict=True)] == [True, True], (high, real)

@@ -5,6 +5,7 @@
 // is left over is taken out last.
 
 const BLOCK = 120; // cards; what is not near the screen is not laid out, block by block
+const ACROSS = 4; // cards beside each other in a table's cell
 const AT_ONCE = 80;
 const IN_PASSING = 2 * BLOCK;
 const SOON = { timeout: 100 }; // milliseconds, where a browser is never idle
@@ -78,24 +79,28 @@ function gridOf(section, left) {
   return left.map((item, at) => ({ items: [item], put: () => {
     if (at % BLOCK === 0) {
       block = make("ul", { class: "grid", role: "presentation" });
-      measure(block, Math.min(BLOCK, left.length - at));
+      measure(block, { cards: Math.min(BLOCK, left.length - at) });
       section.body.append(block);
     }
     block.append(item.card);
   } }));
 }
 
-// Tell the style how many cards there will be: from that it knows how large a block is before it is laid out.
-const counts = new CSSStyleSheet();
-document.adoptedStyleSheets.push(counts);
-const told = new Set();
+// Tell the style numbers of an element, such as how many cards it will have: from that it knows how large it is before it is
+// laid out. They stand in a style sheet, for the page's policy allows no style in an attribute.
+const sheet = new CSSStyleSheet();
+document.adoptedStyleSheets.push(sheet);
+const told = new Map();
 
-function measure(block, count) {
-  block.dataset.cards = count;
-  if (!told.has(count)) counts.insertRule(`[data-cards="${count}"] { --cards: ${count}; }`);
-  told.add(count);
+function measure(element, numbers) {
+  const words = Object.entries(numbers).map(([name, number]) => `--${name}: ${number};`).join(" ");
+  if (!told.has(words)) {
+    sheet.insertRule(`[data-size="${told.size}"] { ${words} }`);
+    told.set(words, told.size);
+  }
+  element.dataset.size = told.get(words);
 }
-for (const block of pictures.querySelectorAll(".grid")) measure(block, block.children.length);
+for (const block of pictures.querySelectorAll(".grid")) measure(block, { cards: block.children.length });
 
 function tableOf(section, left, rows, columns) {
   const read = (axis, item) => (axis ? (item.data.axes[axis] ?? "") : "");
@@ -111,26 +116,55 @@ function tableOf(section, left, rows, columns) {
   }
   const sorted = [...heads].sort((one, other) => valueAt(columns, one) - valueAt(columns, other));
   const named = [rows && `${rows} as rows`, columns && `${columns} as columns`].filter(Boolean).join(", ");
-  const body = make("tbody");
-  const table = make("table", {}, make("caption", { class: "unseen" }, `${section.title}: ${named}`));
+  const table = make("table", { role: "table", class: columns ? "" : "alone" }, make("caption", { class: "unseen" }, `${section.title}: ${named}`));
+  const most = sorted.map((head) => Math.max(...[...places.values()].map((line) => line.get(head)?.length ?? 0)));
+  const tracks = most.map((cards) => Math.min(cards, ACROSS) * 10.1 + 0.7); // rem: a card is 9.5 wide, a gap 0.6, the sides 1.2, the line 0.1
+  measure(table, {
+    longest: Math.max(0, ...[...places.keys()].map((value) => value.length)),
+    tracks: tracks.map((track) => `${track}rem`).join(" "),
+    all: `${tracks.reduce((sum, track) => sum + track, 0)}rem`,
+  });
+  if (!rows) table.classList.add("headless");
   if (columns) {
     const head = sorted.map((value) => heading("col", columns, value));
-    table.append(make("thead", {}, make("tr", {}, ...(rows ? [make("td", {})] : []), ...head)));
+    table.append(make("thead", { role: "rowgroup" }, make("tr", { role: "row" }, ...(rows ? [make("td", { role: "cell" })] : []), ...head)));
   }
-  table.append(body);
   section.body = make("div", { class: "matrix", tabindex: 0, role: "region", "aria-label": `${section.title} by ${named}` }, table);
-  return [...places].map(([row, line]) => ({
-    items: sorted.flatMap((head) => line.get(head) ?? []),
-    put: () => body.append(make("tr", {}, ...(rows ? [heading("row", rows, row)] : []), ...sorted.map((head) => {
-      const inside = line.get(head);
-      return make("td", {}, inside ? stackOf(inside) : "–");
-    }))),
-  }));
+  return rowGroups([...places]).flatMap((group) => {
+    const body = make("tbody", { role: "rowgroup" });
+    measure(body, { lines: group.lines, rows: group.places.length });
+    return group.places.map(([row, line], at) => ({
+      items: sorted.flatMap((head) => line.get(head) ?? []),
+      put: () => {
+        if (at === 0) table.append(body);
+        body.append(make("tr", { role: "row" }, ...(rows ? [heading("row", rows, row)] : []), ...sorted.map((head) => {
+          const inside = line.get(head);
+          return make("td", { role: "cell" }, inside ? stackOf(inside) : "–");
+        })));
+      },
+    }));
+  });
+}
+
+// Part the rows of a table into groups of about a block's cards: those that are not near the screen are not laid out.
+function rowGroups(places) {
+  const groups = [];
+  let full = true;
+  for (const place of places) {
+    if (full) groups.push({ places: [], cards: 0, lines: 0 });
+    const group = groups.at(-1);
+    const counts = [...place[1].values()].map((inside) => inside.length);
+    group.places.push(place);
+    group.cards += counts.reduce((sum, count) => sum + count, 0);
+    group.lines += Math.ceil(Math.max(...counts) / ACROSS);
+    full = group.cards >= BLOCK / 2;
+  }
+  return groups;
 }
 
 function stackOf(inside) {
   const stack = make("ul", { class: "stack", role: "list" }, ...inside.map((item) => item.card));
-  measure(stack, inside.length);
+  measure(stack, { cards: inside.length });
   return stack;
 }
 
@@ -140,7 +174,7 @@ function valueAt(axis, value) {
 
 function heading(scope, axis, value) {
   const words = value === "" ? "none" : value;
-  return make("th", { scope }, make("span", { class: "axis", title: axis }, axis), make("span", { class: "value", title: words }, words));
+  return make("th", { scope, role: scope === "row" ? "rowheader" : "columnheader" }, make("span", { class: "axis", title: axis }, axis), make("span", { class: "value", title: words }, words));
 }
 
 // Put the next cards in place: some, or (with `until`) at least as many as it takes for that one to be there.
