@@ -8,6 +8,7 @@ import signal
 import time
 
 import pytest
+from cli.errands import QUEUED
 from cli.workshop import entry
 
 
@@ -64,7 +65,7 @@ def test_a_second_signal_ends_the_program_at_once(open_workshop):
 
 
 def test_a_second_run_is_told_who_holds_the_lockfile_and_looking_is_allowed(open_workshop):
-    workshop = open_workshop(speed=1.0)
+    workshop = open_workshop(**QUEUED)
     process = busy(workshop)
     try:
         second = workshop.run()
