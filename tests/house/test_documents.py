@@ -21,7 +21,8 @@ from house.test_imports import ALONE, DOORS, KNOWS
 from flux_pipeline import errors
 from flux_pipeline.manifest.cells import expand
 from flux_pipeline.manifest.schema import Schemas
-from flux_pipeline.report import page, problems
+from flux_pipeline.report import problems
+from flux_pipeline.report.page.data import document
 from flux_pipeline.simulator.server import Settings, Simulator, SimulatorThread
 
 ROOT = Path(__file__).parents[2]
@@ -203,7 +204,7 @@ def test_a_picture_of_the_result_is_small_enough_for_a_page(name):
 
 def test_the_fields_of_the_gallery_s_data_are_those_that_are_documented():
     cards = [card(0, "text", entry="hero", axes={"color": "red"})]
-    made = page.data(album(cards), str)
+    made = document(album(cards), str)
     said = {ticked(name)[0] for name, _ in table(TEXTS["docs/gallery.md"], "field")}
     assert said == set(made) | {f"cards[].{name}" for name in made["cards"][0]}
 

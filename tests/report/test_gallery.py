@@ -13,7 +13,8 @@ from browser.albums import album as of
 from flux_pipeline.cli.project import load
 from flux_pipeline.errors import UsageError
 from flux_pipeline.report.gallery import album
-from flux_pipeline.report.page import NoThumbnail, Thumbnail, data, page
+from flux_pipeline.report.page import NoThumbnail, Thumbnail, page
+from flux_pipeline.report.page.data import document
 
 
 @pytest.fixture
@@ -68,7 +69,7 @@ def test_an_unknown_cost_is_unknown_and_not_nothing(shown):
     made = shown(entry("hero", "A bottle", seed=[1, 2]), fate=lambda _, at: Fate(cost=Decimal("0.03") if at else None))
     assert [one.cost for one in made.cards] == [None, Decimal("0.03")]
     assert made.spent == (Decimal("0.03"), 1)
-    assert [one["cost"] for one in data(made, str)["cards"]] == ["unknown", "$0.03"]
+    assert [one["cost"] for one in document(made, str)["cards"]] == ["unknown", "$0.03"]
     assert "$0.03 paid and 1 of unknown cost" in page(made, {}, str)
 
 
@@ -89,7 +90,7 @@ def test_cells_that_share_a_render_say_that_it_is_paid_for_once(shown):
     made = shown(entry("hero", "A bottle", mood=["calm", "bold"], seed=[1]), output="outputs/{{ mood }}.{{ ext }}")
     assert [one.sharing for one in made.cards] == [2, 2]
     assert made.spent == (Decimal("0.03"), 0)
-    assert data(made, str)["cards"][0]["cost"] == "$0.03, once for 2 pictures"
+    assert document(made, str)["cards"][0]["cost"] == "$0.03, once for 2 pictures"
 
 
 def test_two_manifests_may_have_the_same_ids(shown):
@@ -167,7 +168,7 @@ def test_one_axis_cannot_be_rows_and_columns(shown):
 
 def test_numbers_that_a_browser_would_round_stay_as_they_are(shown):
     made = shown(entry("hero", "A bottle", seed=[4294967295]))
-    assert data(made, str)["cards"][0]["seed"] == "4294967295"
+    assert document(made, str)["cards"][0]["seed"] == "4294967295"
     assert all(isinstance(value, str) for value in made.cards[0].parameters.values())
 
 

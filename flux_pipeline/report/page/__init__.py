@@ -18,6 +18,7 @@ from typing import Any, Final
 from flux_pipeline.report.controls import plain
 from flux_pipeline.report.gallery import Album, Card, Section
 from flux_pipeline.report.markup import Html, element, script_data
+from flux_pipeline.report.page.data import document
 from flux_pipeline.report.text import money
 
 MARK: Final = '<!doctype html>\n<html lang="en" data-flux-pipeline="gallery">'
@@ -81,61 +82,11 @@ def page(
         element("div", id="controls"),
         element("main", *_welcome(album), *sections, id="pictures", tabindex=-1),
         element("footer", element("p", "Made by flux-pipeline from the manifest, the lockfile and the files on disk.")),
-        element("script", script_data(data(album, link)), type="application/json", id="album"),
+        element("script", script_data(document(album, link)), type="application/json", id="album"),
         *([element("script", script_data(review), type="application/json", id="review")] if review else []),
         element("script", Html(program)),
     )
     return f"{MARK}\n<head>\n{_lines(head)}</head>\n<body>\n{_lines(body)}</body>\n</html>\n"
-
-
-def data(album: Album, link: Callable[[str], str]) -> dict[str, Any]:
-    """Return the album as the JSON that the page's program reads; docs/gallery.md says what each field is."""
-    cards = [
-        {
-            "name": card.name,
-            "id": card.id,
-            "manifest": card.manifest,
-            "entry": card.entry,
-            "axes": dict(card.axes),
-            "fields": card.fields,
-            "model": card.model,
-            "prompt": card.prompt,
-            "parameters": dict(card.parameters),
-            "seed": card.seed,
-            "size": card.size,
-            "key": card.key,
-            "task": card.task,
-            "cost_usd": None if card.cost is None else f"{card.cost:f}",
-            "cost": _cost(card),
-            "state": card.state,
-            "reason": card.reason,
-            "path": card.path,
-            "file": link(card.picture.path) if card.picture else None,
-            "derived": [
-                {
-                    "path": one.path,
-                    "format": one.format,
-                    "size": one.size,
-                    "file": link(one.path) if one.sha256 else None,
-                    "reason": one.reason,
-                }
-                for one in card.derived
-            ],
-        }
-        for card in album.cards
-    ]
-    axes = [{"name": name, "values": values} for name, values in album.axes().items()]
-    return {"gallery": 1, "rows": album.rows, "columns": album.columns, "axes": axes, "cards": cards}
-
-
-def _cost(card: Card) -> str:
-    """Say what a card's render costs, in words for people."""
-    if card.state not in ("saved", "paid"):
-        if card.state in ("failed", "cancelled"):
-            return "nothing: this is not charged" if not card.cost else money(card.cost)
-        return f"about {money(card.estimate)}" if card.estimate is not None else "unknown"
-    shared = f", once for {card.sharing} pictures" if card.sharing > 1 else ""
-    return f"{money(card.cost)}{shared}"
 
 
 def refused(why: str) -> tuple[str, str]:
