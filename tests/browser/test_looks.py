@@ -143,3 +143,36 @@ def test_a_table_knows_how_high_it_is_before_it_is_laid_out(gallery, screen):
     page.emulate_media(media="print")
     real = page.locator(".matrix").evaluate_all("(all) => all.map((one) => one.scrollHeight)")
     assert [abs(one / other - 1) < 0.1 for one, other in zip(high, real, strict=True)] == [True, True], (high, real)
+
+
+def test_on_a_phone_the_controls_take_little_room_and_there_is_a_way_back_to_them(gallery, screen):
+    page = screen(gallery, **PHONE)
+    rows, columns = page.locator("#rows-axis").bounding_box(), page.locator("#columns-axis").bounding_box()
+    assert rows["y"] == columns["y"]
+    assert abs(rows["width"] - columns["width"]) < 1
+    assert rows["x"] == page.locator("#find").bounding_box()["x"]
+    sizes = "(all) => all.map((one) => getComputedStyle(one).fontSize)"
+    assert set(page.locator(".bar :is(input, select)").evaluate_all(sizes)) == {"16px"}, "a phone does not zoom in"
+    assert box(page, ".card img")["y"] < 400
+    page.evaluate("scrollTo(0, 3000)")
+    page.wait_for_function("() => scrollY === 3000")
+    way = page.get_by_role("button", name="Filters")
+    assert 0 <= way.bounding_box()["y"] < 20
+    assert box(page, ".bar")["bottom"] < 60, "what stays is slim"
+    way.click()
+    assert page.evaluate("scrollY") == 0
+    page.get_by_role("button", name="teal").click()
+    assert page.locator(".chip").first.bounding_box()["height"] >= 32
+    way.click()
+    assert page.locator(".chip").first.is_hidden()
+
+
+def test_filters_that_would_push_the_pictures_down_are_closed_at_first(gallery, tmp_path, monkeypatch, screen):
+    assert screen(gallery).locator(".chip").first.is_visible()
+    axes = {f"axis{at}": [f"a first value of many words {at}", f"a second value of many words {at}"] for at in range(6)}
+    words = " ".join(f"{{{{ {name} }}}}" for name in axes)
+    assert call(tmp_path, monkeypatch, "gallery", project(tmp_path, entry("many", words, **axes))) in (0, None)
+    page = screen(tmp_path / "gallery.html")
+    assert page.locator(".chip").first.is_hidden()
+    page.locator("summary").click()
+    assert page.locator(".chip").first.is_visible()

@@ -24,6 +24,13 @@ const theme = make("button", { type: "button", class: "quiet", onclick: () => ne
 const chips = make("div", { class: "chips" });
 const more = make("details", { class: "more", hidden: filters.length === 0 }, make("summary", {}, "Filters"), chips);
 
+// On a phone the filters are behind a button, which stays in sight and leads back up to them.
+const toFilters = make("button", { type: "button", class: "quiet to-filters", "aria-expanded": "false", onclick: () => {
+  more.open = scrollY > 200 || !more.open;
+  if (more.open) scrollTo(0, 0);
+} }, "Filters");
+more.addEventListener("toggle", () => toFilters.setAttribute("aria-expanded", String(more.open)));
+
 function axisSelect(which, label) {
   const select = make("select", { id: `${which}-axis`, onchange: () => {
     const { value } = select; // where it is the other's already, the two change places
@@ -157,7 +164,7 @@ controls.append(
   make("div", { class: "bar" },
     make("div", { class: "field find" }, make("label", { for: "find" }, "Find"), search, make("kbd", { "aria-hidden": "true" }, "/")),
     rowsOf.field, swap, columnsOf.field,
-    make("div", { class: "tally" }, shownCount, clear, theme)),
+    make("div", { class: "tally" }, shownCount, clear, toFilters, theme)),
   more,
   announced,
 );

@@ -84,5 +84,7 @@ document.querySelector("footer").append(make("p", { class: "keys" },
 document.documentElement.classList.add("js");
 setTheme(savedTheme());
 readAddress();
-more.open = view.chosen.size > 0 || matchMedia("(min-width: 50rem)").matches;
+more.open = true;
+const lines = chips.clientHeight / parseFloat(getComputedStyle(chips).lineHeight); // of text; a line of chips is less than two
+more.open = view.chosen.size > 0 || (matchMedia("(min-width: 50rem)").matches && lines < 4);
 showAll();
