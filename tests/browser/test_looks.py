@@ -176,3 +176,21 @@ def test_filters_that_would_push_the_pictures_down_are_closed_at_first(gallery, 
     assert page.locator(".chip").first.is_hidden()
     page.locator("summary").click()
     assert page.locator(".chip").first.is_visible()
+
+
+def test_a_long_value_takes_two_lines_and_a_marked_card_keeps_its_size(wordy, screen):
+    page = screen(wordy, "#find=moss")
+    values = page.locator("#card-0 .values span")
+    assert values.nth(1).get_attribute("title") == f"style: {STYLE}"
+    assert values.nth(1).bounding_box()["height"] < 3 * 19
+    before = box(page, "#card-0 img"), box(page, "#card-0")
+    page.locator("#card-0 .open").focus()
+    page.keyboard.press("c")
+    page.locator("#card-0.marked").wait_for()
+    assert (box(page, "#card-0 img"), box(page, "#card-0")) == before
+
+
+@pytest.mark.parametrize("address", ["", "#rows=color&cols=seed"])
+def test_why_there_is_no_picture_can_be_read_whole(gallery, screen, address):
+    reason = screen(gallery, address).locator("#card-17 .reason")
+    assert "must be a multiple of 16" in reason.get_attribute("title")

@@ -215,7 +215,11 @@ def _card(card: Card, number: int, labels: tuple[str, ...], thumbnails: Thumbnai
     thumbnail = thumbnails.get(card.picture.sha256) if card.picture else None
     href = link(card.picture.path) if card.picture else f"#{anchor}"
     face = _face(card, thumbnail)
-    values = [element("span", value, title=axis, data_axis=axis) for axis in labels if (value := card.axes.get(axis))]
+    values = [
+        element("span", value, title=f"{axis}: {value}", data_axis=axis)
+        for axis in labels
+        if (value := card.axes.get(axis))
+    ]
     mark = element("input", type="checkbox", class_="mark", aria_label=f"Compare {card.id}") if card.picture else ""
     html = element(
         "li",
@@ -260,7 +264,7 @@ def _face(card: Card, thumbnail: Thumbnail | NoThumbnail | None) -> Iterator[str
     yield element(
         "span",
         element("span", "broken" if broken else card.state, class_="badge"),
-        element("span", reason, class_="reason"),
+        element("span", reason, class_="reason", title=reason),
         element("span", f"Show {card.id}", class_="unseen"),
         class_="blank",
         data_state="broken" if broken else card.state,
