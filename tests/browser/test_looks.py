@@ -194,3 +194,13 @@ def test_a_long_value_takes_two_lines_and_a_marked_card_keeps_its_size(wordy, sc
 def test_why_there_is_no_picture_can_be_read_whole(gallery, screen, address):
     reason = screen(gallery, address).locator("#card-17 .reason")
     assert "must be a multiple of 16" in reason.get_attribute("title")
+
+
+@pytest.mark.parametrize("width", [390, 820, 1280])
+def test_a_small_picture_is_shown_as_large_as_there_is_room(wordy, screen, width):
+    page = screen(wordy, "#open=rtl/seed=1,size=240x240", viewport={"width": width, "height": 1100})
+    page.locator(".large .full").evaluate("(one) => one.decode()")
+    stage, full, side = box(page, ".stage"), box(page, ".stage .full"), box(page, ".side")
+    assert full["width"] >= stage["width"] - 33
+    assert (stage["bottom"] <= side["y"]) == (width < 960), "what is known stands beside it only where there is room"
+    assert stage["width"] >= min(width, 700) - 36
