@@ -354,3 +354,32 @@ def test_what_was_changed_meanwhile_is_refused_and_the_page_says_to_look_again(p
     assert verdicts(review[1]) == {}
     page.get_by_role("alert").get_by_role("button", name="Reload").click()
     page.get_by_text("never submitted").first.wait_for()
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_no_card_grows_by_a_decision(page, width):
+    page.set_viewport_size({"width": width, "height": 844})
+    heights = "() => [...document.querySelectorAll('.card')].map((one) => one.getBoundingClientRect().height)"
+    before = page.evaluate(heights)
+    card(page, "red", 1).get_by_role("button", name="Approve").click()
+    wait(page, "red", 1, "approved")
+    assert card(page, "red", 1).get_by_role("button", name="Undo").is_visible()
+    assert page.evaluate(heights) == before
+
+
+def test_the_large_view_shows_what_was_decided_and_folds_a_long_note(page):
+    card(page, "red", 1).locator(".open").click()
+    stage = page.locator(".stage")
+    label = "(one) => getComputedStyle(one, '::after').content"
+    assert stage.evaluate(label) == "none"
+    page.get_by_label("Note").fill("too dark " * 100)
+    page.locator(".desk").get_by_role("button", name="Reject").click()
+    stands(page, "Rejected")
+    assert stage.evaluate(label) == '"rejected"'
+    assert page.locator(".stage .full").evaluate("(one) => getComputedStyle(one).filter") == "grayscale(1)"
+    standing = page.locator(".desk .standing")
+    assert standing.bounding_box()["height"] < 4 * 20
+    assert standing.get_attribute("title") == standing.text_content()
+    page.keyboard.press("Escape")
+    card(page, "red", 2).locator(".open").click()
+    assert stage.evaluate(label) == "none"

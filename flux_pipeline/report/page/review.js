@@ -47,7 +47,7 @@ function choices(item, noteOf) {
 for (const item of items) {
   item.standing = make("p", { class: "standing" });
   item.choices = choices(item, () => "");
-  item.card.append(item.standing, make("div", { class: "choices" }, ...item.choices));
+  item.card.append(make("div", { class: "choices" }, ...item.choices), item.standing); // what is said last may be short
 }
 
 // What was decided, in words: whose decision it is, when, and why; on a card without the address.
@@ -75,7 +75,7 @@ function reflectStanding(item, buttons) {
 function showStandings() {
   for (const item of items) {
     item.card.dataset.review = decisions[item.data.name]?.state ?? "none";
-    item.standing.textContent = standingOf(item, true);
+    item.standing.textContent = item.standing.title = standingOf(item, true);
     reflectStanding(item, item.choices);
   }
   if (view.open) showDesk(view.open);
@@ -95,8 +95,8 @@ function showDesk(item) {
     deskChoices.replaceChildren(...choices(item, () => note.value));
   }
   desk.hidden = !sumOf(item);
-  deskStanding.textContent = standingOf(item);
-  deskStanding.dataset.review = decisions[item.data.name]?.state ?? "none";
+  deskStanding.textContent = deskStanding.title = standingOf(item);
+  deskStanding.dataset.review = stage.dataset.review = decisions[item.data.name]?.state ?? "none";
   reflectStanding(item, deskChoices.children);
 }
 alongside.push(showDesk);
