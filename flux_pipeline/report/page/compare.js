@@ -103,6 +103,7 @@ function startComparing() {
 }
 
 comparison.addEventListener("close", () => {
+  if (comparison.open) return; // it was opened again meanwhile
   view.comparing = false;
   sideBySide.replaceChildren();
   writeAddress();

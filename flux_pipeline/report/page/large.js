@@ -164,6 +164,7 @@ function step(key) {
 }
 
 large.addEventListener("close", () => {
+  if (large.open) return; // it was opened again meanwhile
   const item = view.open;
   view.open = null;
   stage.item = null;
