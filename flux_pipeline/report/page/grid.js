@@ -6,7 +6,7 @@
 
 const BLOCK = 120; // cards; what is not near the screen is not laid out, block by block
 const ACROSS = 4; // cards beside each other in a table's cell
-const AT_ONCE = 80;
+const AT_ONCE = 40;
 const IN_PASSING = 2 * BLOCK;
 const SOON = { timeout: 100 }; // milliseconds, where a browser is never idle
 const whenIdle = window.requestIdleCallback ?? ((work) => setTimeout(work, 1));
