@@ -89,6 +89,7 @@ def test_the_page_says_that_it_is_a_review_and_counts_pictures_where_every_cell_
 
 
 def test_where_a_cell_has_no_picture_the_page_counts_cells(page, review):
+    page.wait_for_function("() => [...document.images].every((one) => one.complete)")  # else one of them is missed
     next(Path("outputs").rglob("*.png")).unlink()
     page.reload()
     assert page.locator(".facts li").all_inner_texts()[:2] == ["6 cells", "5 pictures"]
