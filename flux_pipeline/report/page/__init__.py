@@ -25,6 +25,7 @@ MARK: Final = '<!doctype html>\n<html lang="en" data-flux-pipeline="gallery">'
 # The program's parts, in the order in which they stand in the page: each uses only what is before it.
 _PROGRAM: Final = ("album.js", "view.js", "grid.js", "controls.js", "large.js", "compare.js", "start.js")
 _ALT: Final = 300
+_STATES: Final = {"paid": "not fetched yet"}  # in the head of the page, where dollars are what is paid
 # Cards in a block, of which a browser lays out only those near the screen; a multiple of every number of columns in page.css.
 _BLOCK: Final = 120
 
@@ -155,7 +156,7 @@ def _summary(album: Album) -> Iterator[str]:
         *([] if _noun(album) == "picture" else [_counted(len(album.cards), "cell")]),
         _counted(album.pictures, "picture"),
         _counted(len(album.sections), "entry", "entries"),
-        *(f"{count} {state}" for state, count in album.counts().items() if state != "saved"),
+        *(f"{count} {_STATES.get(state, state)}" for state, count in album.counts().items() if state != "saved"),
         *(["a rehearsal: nothing was paid"] if album.simulated else paid),
     )
     yield element("ul", *(element("li", fact) for fact in facts), class_="facts")
