@@ -48,7 +48,7 @@ class PlannedRender:
     wanted: tuple[Cell, ...]
     step: Step
     reason: str
-    held: tuple[str, ...] = ()
+    held: frozenset[str] = frozenset()
     source: tuple[str, FileFact] | None = None
     submission: Submission | None = None
     estimate: Decimal | None = None
@@ -159,7 +159,7 @@ def _planned(cells: tuple[Cell, ...], history: History, present: Mapping[str, st
         return PlannedRender(wanted=cells, step=Step.SUBMIT, reason=_NEVER, estimate=price(render))
     paths = tuple(dict.fromkeys(cell.path for cell in cells))
     recorded = {fact.sha256: fact for one in history.of(render.key) for fact in one.files.values()}
-    held = tuple(path for path in paths if present.get(path) in recorded)
+    held = frozenset(path for path in paths if present.get(path) in recorded)
     missing = tuple(path for path in paths if path not in held)
     source = _source(render.key, paths, recorded, history, present)
     step, reason = _step(best, missing, source, present)

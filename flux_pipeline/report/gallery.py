@@ -218,7 +218,7 @@ def _labels(cards: Sequence[Card], varying: Sequence[str]) -> tuple[str, ...]:
     long = {name for name in fields if any(len(card.axes.get(name, "")) > _LONG for card in cards)}
     taken: list[str] = []
     for name in sorted(fields.intersection(varying), key=lambda name: (name in long, varying.index(name))):
-        named = name not in long and any(f"{name}=" in card.id for card in cards)
+        named = name not in long and any(f"{before}{name}=" in card.id for card in cards for before in "/,")
         if named or _different(cards, (*taken, name)) > _different(cards, taken):
             taken.append(name)
     return tuple(name for name in varying if name not in fields or name in taken)
@@ -233,8 +233,7 @@ def _facts(one: PlannedRender, history: History) -> dict[str, FileFact]:
     if one.source is None:
         return {}
     recorded = {path: fact for submission in history.of(one.key) for path, fact in submission.files.items()}
-    there = [path for path in one.paths if path not in one.missing]
-    return {path: recorded.get(path, one.source[1]) for path in there} | {one.source[0]: one.source[1]}
+    return {path: recorded.get(path, one.source[1]) for path in one.held} | {one.source[0]: one.source[1]}
 
 
 def _derived(one: Derivation) -> DerivedFile:
@@ -256,7 +255,7 @@ def _card(
     facts: Mapping[str, FileFact],
     derived: tuple[DerivedFile, ...],
 ) -> Card:
-    there = cell.path not in one.missing
+    there = cell.path in one.held
     where = cell.path if there else one.source[0] if one.source else ""
     fact = facts.get(where)
     parameters = {key: text_of(value) for key, value in cell.params.items() if key != "prompt"}
@@ -277,7 +276,7 @@ def _card(
         task=one.task,
         cost=settled.cost if settled else None,
         estimate=one.estimate,
-        sharing=len(one.cells),
+        sharing=len(one.wanted),
         state=state_of(one),
         reason="" if there else one.reason,
         path=cell.path,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from decimal import Decimal
 from html import unescape
 
@@ -208,3 +209,27 @@ def test_what_is_counted_are_pictures_where_every_cell_has_one_and_cells_elsewhe
 def test_a_file_that_is_no_picture_has_a_card_that_says_so():
     made = of([card(0, "text", entry="hero", axes={}, picture=picture("a.png"))])
     assert "the file is cut off" in page(made, {"a" * 64: NoThumbnail("is cut off")}, str)
+
+
+def test_thousands_of_cells_that_share_a_render_take_no_longer_than_others(shown):
+    many = [f"v{number}" for number in range(3000)]
+    began = time.process_time()
+    made = shown(
+        {"id": "hero", "prompt": "A bottle", "matrix": {"take": many, "size": ["64x64"]}},
+        output="outputs/{{ take }}.{{ ext }}",
+    )
+    assert (made.pictures, made.cards[0].sharing) == (3000, 3000)
+    assert time.process_time() - began < 20, "by the cube it took minutes"
+
+
+def test_a_field_is_named_by_the_id_only_where_it_is_a_name_of_its_own(shown, tmp_path):
+    rows = [{"sku": "a", "ground": "x"}, {"sku": "b", "ground": "y"}]
+    made = shown(
+        {
+            "id": "hero",
+            "prompt": "{{ sku }} {{ ground }} {{ background }}",
+            "foreach": rows,
+            "matrix": {"background": ["red", "tan"]},
+        }
+    )
+    assert made.sections[0].labels == ("background", "sku")
