@@ -107,7 +107,7 @@ def _again(page: Path | None) -> str:
     given, words = click.get_current_context(), ["flux-pipeline", "compare"]
     for option in given.command.params:
         name = str(option.name)
-        if name in _FORMS or not _was_typed(name):
+        if name in _FORMS or name not in given.params or not _was_typed(name):
             continue
         value = given.params[name]
         flag = [] if isinstance(option, click.Argument) else [option.opts[0]]

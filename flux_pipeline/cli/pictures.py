@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING, Final
@@ -44,7 +45,7 @@ class Tile:
 
 def show(project: Project) -> None:
     """Print thumbnails, each made of its file by a child process; say so where this terminal cannot."""
-    with terminal.silent():  # the library that draws asks the terminal what it can
+    with terminal.silent() if sys.stdout.isatty() else nullcontext():  # the library asks the terminal what it can
         _show(project)
 
 

@@ -144,7 +144,7 @@ def _is_for_promotions(work: Project, folder: Path) -> None:
     from flux_pipeline.review.promotion import name_of
 
     if what := obstacle(folder):
-        raise UsageError(f"--to {folder}: {what}, not a folder: name a folder, which is made where there is none")
+        raise UsageError(f"--to {folder}: {what}: name a folder, which is made where there is none")
     there, root = folder.resolve(), work.root.resolve()
     around = {there, *there.parents}
     for part in work.parts:

@@ -29,7 +29,8 @@ def begin_junit(file: Path) -> None:
     """Write that the run has not ended, so that whatever ends it, an earlier report never passes for its own.
 
     Raises:
-        UsageError: the file cannot be written, or is none that a run has written.
+        UsageError: there is no folder for it, or it is none that a run has written. What else keeps it from being
+            written is said, and the run goes on.
     """
     from flux_pipeline.report import junit
 

@@ -5,18 +5,16 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from flux_pipeline.cli import options
+from flux_pipeline.cli.signals import Stopped
 
 if TYPE_CHECKING:
     from flux_pipeline.cli.desk import Bench
-
-_INTERRUPTED = 130
 
 
 @click.command()
@@ -44,16 +42,18 @@ def command(as_json: bool, port: int, **scope: Any) -> int:
         except OSError as error:
             raise UsageError(f"--port {port}: {error.strerror}; name another, or none for a free one") from error
         bench.token = server.token
+        code = 0
         with server:
             try:
-                with suppress(KeyboardInterrupt):
-                    _invite(server.url, who, as_json=as_json)
-                    server.serve_forever()
+                _invite(server.url, who, as_json=as_json)
+                server.serve_forever()
+            except KeyboardInterrupt as stop:
+                code = Stopped.code(stop)
             finally:
                 server.writing.acquire(timeout=5)  # what is being written is written; nothing more is begun
         for line in _ended(bench, scope):
             click.echo(line, err=True)
-    return _INTERRUPTED
+    return code
 
 
 def _invite(url: str, who: str, *, as_json: bool) -> None:
@@ -76,7 +76,7 @@ def _ended(bench: Bench, scope: Mapping[str, Any]) -> Iterator[str]:
     try:
         counts = counted(bench.standings())
     except FluxError as error:
-        yield f"the review has ended, and what was decided is in the lockfile; {error}"
+        yield plain(f"the review has ended, and what was decided is in the lockfile; {error}")
         return
     again = f", {counts['void']} to look at again" if counts["void"] else ""
     words = ", ".join(f"{counts[state]} {state}" for state in ("approved", "rejected"))

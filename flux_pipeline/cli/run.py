@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,16 +18,25 @@ if TYPE_CHECKING:
     from flux_pipeline.run.jobs import Policy
 
 
-def _begin_junit(ctx: click.Context, _param: click.Parameter, file: Path | None) -> Path | None:
-    """Begin the report before the other flags are looked at: their mistakes end the run too."""
-    if file is not None and not ctx.resilient_parsing:
-        from flux_pipeline.cli.reports import begin_junit
+class _Begun(click.Command):
+    """A command whose JUnit file is begun before its flags are looked at: their mistakes end the run too."""
 
-        begin_junit(file)
-    return file
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Begin the file that is named, last on the command line or else in the environment."""
+        if not ctx.resilient_parsing and not {*ctx.help_option_names} & {*args}:
+            named = [
+                word.partition("=")[2] or following
+                for word, following in zip(args, [*args[1:], ""], strict=False)
+                if word == "--junit" or word.startswith("--junit=")
+            ]
+            if file := (named or [os.environ.get("FLUX_PIPELINE_JUNIT", "")])[-1]:
+                from flux_pipeline.cli.reports import begin_junit
+
+                begin_junit(Path(file))
+        return super().parse_args(ctx, args)
 
 
-@click.command()
+@click.command(cls=_Begun)
 @options.scope
 @options.strict
 @options.flag("--rate", type=options.Parsed("rate", "parse_rate"), help="Submissions per time; 5/s unless said.")
@@ -50,13 +60,7 @@ def _begin_junit(ctx: click.Context, _param: click.Parameter, file: Path | None)
 @options.flag("--resubmit-doubtful", is_flag=True, help="Submit what stays unclear again; it may be paid for twice.")
 @options.flag("--rerender-expired", is_flag=True, help="Pay again for pictures that the service no longer has.")
 @options.flag("--plan", "frozen", type=options.PATH, help="Carry out exactly this frozen plan, or refuse.")
-@options.flag(
-    "--junit",
-    type=options.PATH,
-    is_eager=True,
-    callback=_begin_junit,
-    help="Write this file: the run as JUnit XML, however it ends.",
-)
+@options.flag("--junit", type=options.PATH, help="Write this file: the run as JUnit XML, however it ends.")
 @options.flag("--no-progress", is_flag=True, help="Show no progress.")
 @options.log_format
 @click.option("-v", "--verbose", count=True, help="Say more.")
@@ -90,9 +94,9 @@ def command(
         raise
     outcome = ended.outcome
     table = ending.table(work, ended)
+    reports.ended(work, outcome, ended.history, table)  # first: a pipe that is closed ends the program
     if as_json:
         project.print_document(documents.ran(outcome, work.origin, len(work.cells)))
-    reports.ended(work, outcome, ended.history, table)
     ending.tell(work, ended, table, quiet=quiet)
     return outcome.exit_code
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import orjson
 
-from flux_pipeline.cli import prices, voice
+from flux_pipeline.cli import prices, signals, voice
 from flux_pipeline.cli.album import Album
 from flux_pipeline.cli.deriving import Darkroom
 from flux_pipeline.cli.project import Project
@@ -160,7 +160,8 @@ def _signals(interrupt: Callable[[int], None]) -> Iterator[None]:
         yield
     finally:
         for number in caught:
-            loop.remove_signal_handler(number)
+            if loop.remove_signal_handler(number):  # after a first signal it is os._exit, and stays so
+                signals.listen_to(number)
 
 
 def _last_resort(exit_code: int) -> None:

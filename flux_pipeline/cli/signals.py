@@ -23,10 +23,15 @@ class Stopped(KeyboardInterrupt):
 
 def listen() -> None:
     """Turn signals into interruptions; one that is ignored, as under nohup, stays so."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    listen_to(signal.SIGINT)
     for number in _OTHERS:
         if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, _stop)
+            listen_to(number)
+
+
+def listen_to(number: int) -> None:
+    """Turn one signal into an interruption."""
+    signal.signal(number, signal.default_int_handler if number == signal.SIGINT else _stop)
 
 
 def deaden() -> None:

@@ -21,11 +21,14 @@ _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXE
 
 def obstacle(folder: Path) -> str:
     """Say what is where a folder is wanted; nothing where there is one, or where one can be made."""
-    for at in (folder, *folder.parents):
-        if at.is_dir():
-            return ""
-        if os.path.lexists(at):
-            return f"{at} is {what_is(at.lstat())}"
+    try:
+        for at in (folder, *folder.parents):
+            if at.is_dir():
+                return ""
+            if os.path.lexists(at):
+                return f"{at} is {what_is(at.lstat())}, not a folder"
+    except OSError as error:
+        return f"{folder}: {error.strerror}"
     return ""
 
 

@@ -10,13 +10,13 @@ from typing import Any
 
 from flux_pipeline.comparison import Change, Comparison, Dollars, Row, Version
 from flux_pipeline.ledger.keys import Json
+from flux_pipeline.report.controls import CONTROLS
 from flux_pipeline.report.documents import dollars
 from flux_pipeline.report.standing import UNNAMED
 from flux_pipeline.report.text import known, money
 from flux_pipeline.report.wording import Piece, fitted, pieces
 
-# What nobody sees but what acts on what is seen: controls, half characters, and signs that turn the direction of text.
-_UNSEEN = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]+")
+_UNSEEN = re.compile(rf"(?:(?!\n){CONTROLS.pattern.removesuffix('+')}|[\ufffe\uffff])+")  # line ends are seen
 _MOST = 4000  # characters of one text
 NO_PROMPTS = "lockfiles do not hold prompts: name the manifest with --manifest, or compare it with --against REV"
 

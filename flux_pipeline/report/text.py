@@ -131,7 +131,8 @@ def _headed(head: str, said: str, columns: int | None, paint: Paint) -> Iterator
     """Yield `head: said`; where there is a limit, on as many lines as it takes, which stand under the first."""
     lines = [*fitted(f"{head}: {plain(said)}", columns)]
     yield paint(head, head) + lines[0].removeprefix(head)
-    yield from (f"  {line}" for part in lines[1:] for line in fitted(part, None if columns is None else columns - 2))
+    if rest := " ".join(lines[1:]):
+        yield from (f"  {line}" for line in fitted(rest, None if columns is None else columns - 2))
 
 
 def fitted(sentence: str, columns: int | None) -> Iterable[str]:

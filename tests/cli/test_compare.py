@@ -13,6 +13,7 @@ import pytest
 from cli import errands
 from cli.workshop import Workshop, entry
 
+from flux_pipeline.cli import _run
 from flux_pipeline.cli.revision import revision
 from flux_pipeline.errors import UsageError
 from flux_pipeline.ledger.facts import FileFact, Refused, Settled, Submission
@@ -367,3 +368,12 @@ def test_git_is_asked_with_nothing_of_ours_in_its_environment(tmp_path, monkeypa
         revision("main", Path("manifests/m.yaml"))
     assert "canary" not in (tmp_path / "environment").read_text()
     assert "rev-parse" in (tmp_path / "arguments").read_text()
+
+
+@pytest.mark.parametrize("color", ["always", "never"])
+def test_a_flag_for_all_commands_is_taken_here_too(tmp_path, monkeypatch, capsys, color):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.lock", "b.lock"):
+        (tmp_path / name).write_text('{"flux_pipeline_lock": 1, "endpoint": "https://api.wiro.ai/v1"}\n')
+    assert _run(["compare", "a.lock", "b.lock", "--color", color]) == 0
+    assert "nothing to compare" in capsys.readouterr().out

@@ -112,13 +112,31 @@ def test_the_junit_file_takes_the_place_of_nothing_else(begin, place):
 
 
 @pytest.mark.parametrize(
-    "flags", [("--concurrency", "none"), ("--submit-only", "--collect-only"), ("--max-cells", "1")]
+    "flags", [("--concurrency", "none"), ("--submit-only", "--collect-only"), ("--max-cells", "1"), ("--bogus",)]
 )
 def test_an_earlier_junit_file_never_passes_for_a_run_that_did_not_begin(begin, flags):
     workshop, call = begin()
     assert call("run", "--no-progress", "--junit", "junit.xml").code == 0
     assert call("run", "--no-progress", *flags, "--junit", "junit.xml").code == 2
     assert cases(workshop.folder / "junit.xml") == {"run": ["error"]}
+
+
+def test_help_leaves_an_earlier_junit_file_alone(begin):
+    workshop, call = begin()
+    assert call("run", "--no-progress", "--junit", "junit.xml").code == 0
+    before = (workshop.folder / "junit.xml").read_bytes()
+    assert call("run", "--junit", "junit.xml", "--help").code == 0
+    assert (workshop.folder / "junit.xml").read_bytes() == before
+
+
+def test_the_reports_are_whole_when_nobody_reads_the_document(begin):
+    workshop, _ = begin()
+    process = workshop.start("run", "manifests/m.yaml", "--json", "--junit", "junit.xml")
+    process.stdout.close()
+    process.wait(timeout=60)
+    process.stderr.close()
+    assert process.returncode == 141
+    assert "run" not in cases(workshop.folder / "junit.xml")
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

@@ -360,6 +360,10 @@ def test_every_answer_tells_the_browser_to_trust_nothing_else(made, start):
         assert "Python" not in headers.get("Server", "")
 
 
+def test_a_review_that_is_told_to_end_says_so_by_its_exit_code(made, start):
+    assert start().end(signal.SIGTERM)[0] == 143
+
+
 def test_an_interrupted_review_ends_with_130_and_leaves_nothing_behind(made, start):
     workshop, _ = made
     review = start()

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -84,8 +85,12 @@ class Workshop:
 
     def pictures(self, root="outputs"):
         """Return every file below the output root, by path."""
-        folder = self.folder / root
-        return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+        folder, found = self.folder / root, {}
+        for path in folder.rglob("*"):
+            with suppress(FileNotFoundError):  # a run that goes on gives files their names
+                if path.is_file():
+                    found[str(path.relative_to(folder))] = path.read_bytes()
+        return found
 
     def lines(self, lockfile=None):
         return [json.loads(line) for line in (lockfile or self.lockfile).read_text().splitlines()[1:]]
@@ -104,7 +109,7 @@ class Workshop:
     def charged(self):
         return sum((row.charged for row in self.wiro.ledger()), Decimal(0))
 
-    def wait_for(self, condition, seconds=10.0):
+    def wait_for(self, condition, seconds=40.0):
         """Wait until the world outside has come so far."""
         until = time.monotonic() + seconds
         while not (found := condition()):

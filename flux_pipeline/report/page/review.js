@@ -136,7 +136,9 @@ function complain(from, words) {
   else complaints.delete(from);
   const all = [...new Set(complaints.values())];
   wrong.hidden = all.length === 0;
-  if (wrong.hidden || wrong.dataset.words === all.join("\n")) return;
+  if (wrong.hidden) return;
+  bringForward();
+  if (wrong.dataset.words === all.join("\n")) return;
   wrong.dataset.words = all.join("\n");
   const closed = () => {
     for (const one of ["decide", "decisions"]) complain(one, "");
@@ -147,7 +149,6 @@ function complain(from, words) {
     make("button", { type: "button", onclick: () => location.reload() }, "Reload"),
     ...(all.every((one) => one === OUTDATED) ? [] : [make("button", { type: "button", class: "quiet", onclick: closed }, "Close")]),
   );
-  bringForward();
 }
 
 // What is behind a dialog cannot be reached, and what is in one goes with it.
