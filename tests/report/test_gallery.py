@@ -219,7 +219,7 @@ def test_thousands_of_cells_that_share_a_render_take_no_longer_than_others(shown
         output="outputs/{{ take }}.{{ ext }}",
     )
     assert (made.pictures, made.cards[0].sharing) == (3000, 3000)
-    assert time.process_time() - began < 20, "by the cube it took minutes"
+    assert time.process_time() - began < 60, "by the cube it took minutes"
 
 
 def test_a_field_is_named_by_the_id_only_where_it_is_a_name_of_its_own(shown, tmp_path):
