@@ -76,8 +76,10 @@ class Naming:
                     distinct[json.dumps(value, sort_keys=True)] = value
             elif isinstance(value, str | int | float):
                 distinct[f"={value!r}"] = value
-        firsts = [fold((scalars(value) or [""])[0]) for value in distinct.values()]
-        self._brief = len(set(firsts)) == len(firsts)
+        self._brief = True
+        if any(isinstance(value, dict) for value in distinct.values()):  # a scalar is its own first and only text
+            firsts = [fold((scalars(value) or [""])[0]) for value in distinct.values()]
+            self._brief = len(set(firsts)) == len(firsts)
 
     def text(self, value: Any) -> str | None:
         """Return a value's text; None for a mapping that holds nothing that can be written."""

@@ -30,6 +30,7 @@ from flux_pipeline.manifest.syntax_words import explain
 from flux_pipeline.manifest.yaml_scalars import CORE, ScalarError, checked, plain, short_tag, tagged
 
 MAX_BYTES: Final = 2 << 20
+MAX_EVENTS: Final = 400_000
 MAX_DEPTH: Final = 64
 MAX_ALIASES: Final = 100
 MAX_ALIASED_NODES: Final = 100_000
@@ -161,10 +162,15 @@ class _Builder:
         return "rows are a list of mappings" if self._rows else f"a manifest {shape}begins with version: 1"
 
     def _consume(self, get_event: Any) -> None:
+        events = 0
         while (event := get_event()) is not None:
             kind = type(event)
             mark = event.start_mark
             at = (mark.line + 1) << COLUMNS | (mark.column + 1)
+            events += 1
+            if events > MAX_EVENTS:
+                said = f"the file has more than {MAX_EVENTS:,} values, keys and brackets; split it"
+                raise _Stop(at, said, "too-large", self._path())
             if kind is ScalarEvent:
                 self._scalar(event, at)
             elif kind is MappingStartEvent or kind is SequenceStartEvent:

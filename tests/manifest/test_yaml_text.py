@@ -141,6 +141,12 @@ def test_a_file_above_the_limit_is_refused_before_it_is_parsed():
     assert refusal(b"a: " + b"x" * (2 << 20)).code == "too-large"
 
 
+def test_a_file_of_more_parts_than_anybody_writes_is_refused_where_they_become_too_many():
+    found = refusal("a:\n" + "- {}\n" * 200_000)
+    assert (found.code, found.path) == ("too-large", "a[199997]")
+    assert "more than 400,000 values, keys and brackets" in found.message
+
+
 @pytest.mark.parametrize(
     "hostile", ["'[' * 200000", "'{a: ' * 50000", "'- ' * 200000", "'a: &x [' * 3000", "'!!' * 100000"]
 )
