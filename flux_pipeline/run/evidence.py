@@ -100,6 +100,19 @@ def recent(tasks: Listing, wall: float) -> Callable[[Task], bool]:
     return lambda task: task.created is None or now - task.created <= RECENT
 
 
+def below(mark: int | None, *, takes_over: bool, wall: float) -> Callable[[Task], bool]:
+    """Return what says of a task whether a sweep need not go deeper.
+
+    It lies below the mark, and before the tasks that may be taken over where the sweep `takes_over`.
+    """
+
+    def deep_enough(task: Task) -> bool:
+        old = not takes_over or (task.created is not None and age(task.created, wall) > RECENT)
+        return (mark is None or int(task.id) < mark) and old
+
+    return deep_enough
+
+
 def age(created: float, wall: float) -> float:
     """Return how many seconds ago a task was made, 0 where our clock cannot be believed."""
     return wall - created if 0 <= wall - created <= _PLAUSIBLE else 0.0

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from flux_pipeline.ledger.facts import ACCOUNT, MODEL, Submission
 from flux_pipeline.run import evidence
 from flux_pipeline.run.budget import Budget
+from flux_pipeline.run.case import LOOKS, Case, patience
 from flux_pipeline.run.events import AskList, Listed
 from flux_pipeline.run.evidence import Identify
 from flux_pipeline.run.jobs import Board, Job
@@ -22,29 +23,7 @@ from flux_pipeline.run.sweep import Sweep
 from flux_pipeline.wiro.outcomes import Tasks, Unread
 from flux_pipeline.wiro.tasks import Finished, Task
 
-_LOOKS = (0.0, 5.0, 15.0, 30.0, 60.0)  # seconds after the request ended at which the list is read
-_FURTHER = 5.0  # seconds between looks when those are over
-_GIVE_UP = 60.0  # seconds beyond the grace period, and for a canary to show; twice the grace where that is less
-_GIVE_UP_EARLIEST = 5.0
 _BELOW = 1000  # ids below the watermark that are read too
-
-
-@dataclass(slots=True)
-class Case:
-    """An unclear submission. `since` is the tick after which its request cannot have been under way any more."""
-
-    submission: Submission
-    since: float
-    foreign: bool  # sent with another API key: this account's list proves nothing about it
-    clean: int = 0  # complete sweeps in a row without a match
-    ripe: bool = False  # the last of them came after the grace period, and not as the first
-    named: str | None = None  # a task that the answer named, and that the service does not know
-    lookalike: str | None = None  # a task that may be the one, though its parameters are not quite those
-
-    @property
-    def watermark(self) -> int:
-        mark = self.submission.watermark or ""
-        return int(mark) if mark.isdigit() else 0
 
 
 @dataclass(slots=True)
@@ -153,7 +132,7 @@ class Reconcile:
         if wait is not None:
             self.board.hold_back(wait)
         self._control_seen = 0
-        if self._failures >= len(_LOOKS) or (unread and unread.missing):
+        if self._failures >= len(LOOKS) or (unread and unread.missing):
             self.looked = self._swept = True
         self._give_up_late()
         self._schedule(wait or min(2.0 ** (self._failures - 1), 30.0))
@@ -275,7 +254,7 @@ class Reconcile:
         ripe = [case for case in self._cases.values() if case.ripe and not case.foreign and case.named is None]
         for case in ripe:
             if control > case.watermark:
-                self._deny(case, f"{self._seen(case)}; task {control} of ours was there")
+                self._deny(case, f"{case.absence(board.now.tick)}; task {control} of ours was there")
         if self._canary is not None and self._canary_shown(control):
             self._canary = None  # what became unclear since needs another
         left = [case for case in ripe if case.submission.id in self._cases]
@@ -307,14 +286,8 @@ class Reconcile:
             if job is not None:
                 self._canary = job.key
                 self._canary_since = self.board.now.tick
-                self._deny(case, f"{self._seen(case)}; submitted again as the canary")
+                self._deny(case, f"{case.absence(self.board.now.tick)}; submitted again as the canary")
                 return
-
-    def _seen(self, case: Case) -> str:
-        seconds = self.board.now.tick - case.since
-        return (
-            f"{case.clean} complete sweeps of the task list in a row, the last {seconds:.0f} s after the request ended"
-        )
 
     def _deny(self, case: Case, because: str) -> None:
         del self._cases[case.submission.id]
@@ -337,10 +310,10 @@ class Reconcile:
     def _give_up_late(self) -> None:
         """Leave undecided what cannot be decided in reasonable time."""
         now, grace = self.board.now.tick, self.board.policy.grace
-        patience = min(_GIVE_UP, max(_GIVE_UP_EARLIEST, 2 * grace))
-        canary_ends = self._canary_since + max(grace, patience) if self._canary is not None else 0.0
+        wait = patience(grace)
+        canary_ends = self._canary_since + max(grace, wait) if self._canary is not None else 0.0
         for case in list(self._cases.values()):
-            too_late = now >= max(case.since + grace + patience, canary_ends)
+            too_late = now >= max(case.since + grace + wait, canary_ends)
             hopeless = case.ripe and not self._may_get_control()
             if too_late or hopeless or ((case.foreign or case.named) and case.clean >= 1):
                 self._doubt(case)
@@ -353,26 +326,12 @@ class Reconcile:
         job = self._job(case)
         if job is None:
             return
-        if case.named is not None:
-            job.reason = f"the service does not know task {case.named}: is this the account that submitted it?"
-            self.board.move(job, Cause.DOUBT)
-            return
-        if self.board.policy.resubmit_doubtful:
+        if case.named is None and self.board.policy.resubmit_doubtful:
             self.board.move(job, Cause.ABSENT)
             why = "not known; --resubmit-doubtful decided to submit it again"
             self.board.write(Submission(id=case.submission.id, key=job.key, absent=why), job)
             return
-        why = (
-            "it was sent with another API key"
-            if case.foreign
-            else f"task {case.lookalike} looks like it, with a prompt that was changed on the way"
-            if case.lookalike
-            else "the service's task list neither shows nor excludes it"
-        )
-        job.reason = (
-            f"nobody knows whether the submission of {case.submission.intended_at} made a task: {why}. Look at your "
-            "tasks on Wiro; --resubmit-doubtful submits it again, and may pay twice"
-        )
+        job.reason = case.doubt()
         self.board.move(job, Cause.DOUBT)
 
     # --- when and how deep -------------------------------------------------------------------------------------------
@@ -382,10 +341,7 @@ class Reconcile:
         if pause is not None and not self.looked:
             self._next = now + pause
             return
-        times = []
-        for case in self._cases.values():
-            looks = (case.since + look for look in (*(one for one in _LOOKS if one < grace), grace))
-            times.append(next((time for time in looks if time > now), now + min(_FURTHER, max(grace, 0.2))))
+        times = [case.next_look(now, grace) for case in self._cases.values()]
         self._next = None if not times else max(min(times), now + (pause or 0.0))
 
     def _lowest(self) -> int | None:
@@ -393,17 +349,7 @@ class Reconcile:
         return min(marks) - _BELOW if marks else None
 
     def _floor(self) -> Callable[[Task], bool]:
-        """Return how deep a sweep goes: below every watermark, and before the tasks that may be taken over."""
-        lowest = self._lowest()
-        takes_over = not self.looked
-        wall = self.board.now.wall
-
-        def deep_enough(task: Task) -> bool:
-            below = lowest is None or int(task.id) < lowest
-            old = not takes_over or (task.created is not None and evidence.age(task.created, wall) > evidence.RECENT)
-            return below and old
-
-        return deep_enough
+        return evidence.below(self._lowest(), takes_over=not self.looked, wall=self.board.now.wall)
 
     def _is_foreign(self, submission: Submission) -> bool:
         account = submission.extra.get(ACCOUNT)

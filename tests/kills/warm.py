@@ -34,7 +34,7 @@ import flux_pipeline.cli.session  # noqa: F401 -- the three are what makes it wa
 from flux_pipeline import cli
 from flux_pipeline.manifest.cells import expand
 from flux_pipeline.manifest.schema import Schemas
-from flux_pipeline.run import engine, reconcile
+from flux_pipeline.run import case, engine
 from flux_pipeline.run.polling import Polls
 from flux_pipeline.simulator.faults import Faults
 from flux_pipeline.simulator.life import Latency
@@ -180,7 +180,7 @@ def warm_up() -> None:
     context = ssl.create_default_context()
     ssl.create_default_context = lambda *_, **__: context  # type: ignore[assignment] # one context for all connections
     engine.Polls = partial(Polls, _expected=0.06)  # type: ignore[misc,assignment] # a class with another default
-    reconcile._GIVE_UP = 4.0
+    case._GIVE_UP = 4.0
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 

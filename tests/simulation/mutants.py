@@ -11,7 +11,8 @@ from typing import Any
 from unittest.mock import patch
 
 from flux_pipeline.run import evidence
-from flux_pipeline.run.reconcile import Case, Reconcile
+from flux_pipeline.run.case import Case
+from flux_pipeline.run.reconcile import Reconcile
 from flux_pipeline.run.submitting import Submitting
 from flux_pipeline.run.sweep import Sweep
 
