@@ -56,12 +56,13 @@ def _merge(lockfiles: tuple[Path, ...], place: Path) -> tuple[str, History, int]
     """Read, join and write under the lock of the place; nothing is written unless everything can be read."""
     from flux_pipeline.errors import DiskError, LockfileDamaged, UsageError
     from flux_pipeline.ledger import lockfile
+    from flux_pipeline.ledger.hold import held
     from flux_pipeline.ledger.merge import union
 
     sources = list(dict.fromkeys(lockfiles))
     if not place.parent.is_dir():
         raise UsageError(f"{place}: its folder does not exist; make it first")
-    with lockfile.held(place):
+    with held(place):
         if place not in sources and (place.exists() or place.is_symlink()):
             sources.append(place)
         read = [(path, *_read(path)) for path in sources]

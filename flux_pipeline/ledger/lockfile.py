@@ -1,32 +1,27 @@
 """The lockfile on disk: read by many, written by one.
 
 A run only appends, and what it appends is durable before `append` returns. A clean end rewrites the file, sorted, one
-line per submission. The operating system's lock is held on a separate file that is never renamed or deleted, because
-a lock on a file that a rewrite replaces guards nothing.
+line per submission.
 """
 
 from __future__ import annotations
 
 import errno
-import glob
 import json
 import os
 import secrets
-import socket
-import stat
-import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
-from filelock import FileLock, Timeout
-
-from flux_pipeline.errors import DiskError, LockfileError, LockfileForeign, LockfileHeld
+from flux_pipeline.errors import DiskError, LockfileError, LockfileForeign
 from flux_pipeline.ledger import emergency
 from flux_pipeline.ledger.contents import HEADER, VERSION, Contents, read, whole
+from flux_pipeline.ledger.durable import clear, failure, sync_folder, write_beside
 from flux_pipeline.ledger.facts import Submission, to_lines
 from flux_pipeline.ledger.history import fold
+from flux_pipeline.ledger.hold import hold
 
 _BALLAST_BYTES = 64 << 10
 _FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -58,7 +53,7 @@ class Lockfile:
         self._broken: str | None = None
         self._ballast = path.with_name(f"{path.name}.ballast")
         self._descriptor = -1
-        self._lock = _hold(path)
+        self._lock = hold(path)
         try:
             contents = _open(path, endpoint)
             self.history = contents.history
@@ -66,13 +61,13 @@ class Lockfile:
             self._descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC)
             self._size = contents.sound
             self._endpoint = endpoint
-            _clear(path)
+            clear(path)
             if contents.torn:
                 self._set_aside(contents.torn)
             _fill(self._ballast)
         except OSError as error:
             self.close()
-            raise _disk(path, error) from error
+            raise failure(path, error) from error
         except BaseException:
             self.close()
             raise
@@ -102,10 +97,10 @@ class Lockfile:
         try:
             self._make_durable(b"".join(map(to_lines, facts)))
         except (OSError, LockfileError, DiskError) as error:
-            failure = _disk(self.path, error) if isinstance(error, OSError) else error
-            self._broken = str(failure)
+            told = failure(self.path, error) if isinstance(error, OSError) else error
+            self._broken = str(told)
             self._save_elsewhere(facts)
-            raise failure from error
+            raise told from error
         for fact in facts:
             known = self._submissions.get(fact.id)
             self._submissions[fact.id] = fact if known is None else known.join(fact)
@@ -119,7 +114,7 @@ class Lockfile:
         except OSError as error:
             if error.errno not in _FULL or not self._give_up_ballast():
                 raise
-            self.trouble = str(_disk(self.path, error))
+            self.trouble = str(failure(self.path, error))
             self._write(data)
         os.fsync(self._descriptor)
 
@@ -151,14 +146,14 @@ class Lockfile:
             self._unchanged()
             if self._size == len(data) and self.path.read_bytes() == data:
                 return
-            temporary = _write_beside(self.path, data, os.fstat(self._descriptor).st_mode)
+            temporary = write_beside(self.path, data, os.fstat(self._descriptor).st_mode)
             temporary.replace(self.path)
-            _sync_folder(self.path)
+            sync_folder(self.path)
             fresh = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC)
             os.close(self._descriptor)
             self._descriptor, self._size = fresh, len(data)
         except OSError as error:
-            raise _disk(self.path, error) from error
+            raise failure(self.path, error) from error
 
     def keep(self, submissions: Iterable[Submission]) -> None:
         """Rewrite the file with these submissions and no others; for those that nobody wants any more.
@@ -203,20 +198,6 @@ class Lockfile:
         os.fsync(self._descriptor)
 
 
-@contextmanager
-def held(path: Path) -> Iterator[None]:
-    """Keep every run off a lockfile, whatever is in it and whether or not it exists.
-
-    Raises:
-        LockfileHeld: another run holds it.
-    """
-    lock = _hold(path)
-    try:
-        yield
-    finally:
-        lock.release()
-
-
 def replace(path: Path, endpoint: str, submissions: Iterable[Submission]) -> None:
     """Put a lockfile in its resting form in the place of whatever is at `path`, which the caller holds.
 
@@ -225,11 +206,11 @@ def replace(path: Path, endpoint: str, submissions: Iterable[Submission]) -> Non
     """
     try:
         mode = path.stat().st_mode if path.exists() else 0o644
-        temporary = _write_beside(path, _at_rest(endpoint, submissions), mode)
+        temporary = write_beside(path, _at_rest(endpoint, submissions), mode)
         temporary.replace(path)
-        _sync_folder(path)
+        sync_folder(path)
     except OSError as error:
-        raise _disk(path, error) from error
+        raise failure(path, error) from error
 
 
 def set_aside(path: Path, torn: bytes) -> Path:
@@ -244,34 +225,6 @@ def set_aside(path: Path, torn: bytes) -> Path:
 def _at_rest(endpoint: str, submissions: Iterable[Submission]) -> bytes:
     ordered = sorted(submissions, key=lambda one: (one.cell or "", one.intended_at or "", one.id))
     return _header_line(endpoint) + b"".join(map(to_lines, ordered))
-
-
-def _hold(path: Path) -> FileLock:
-    held = path.with_name(f"{path.name}.held")
-    lock = FileLock(held, timeout=0, thread_local=False, fallback_to_soft=False, preserve_lock_file=True)
-    try:
-        lock.acquire()
-    except Timeout as error:
-        raise LockfileHeld(
-            f"{path} is held by another run{_holder(held)}; wait for it, or stop it, and try again"
-        ) from error
-    except OSError as error:
-        raise _disk(held, error) from error
-    note = {
-        "pid": os.getpid(),
-        "host": socket.gethostname(),
-        "since": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-    }
-    with suppress(OSError):  # the lock is the kernel's; the note only helps the next reader
-        held.write_text(json.dumps(note) + "\n")
-    return lock
-
-
-def _holder(held: Path) -> str:
-    with suppress(OSError, ValueError, KeyError, TypeError):
-        note = json.loads(held.read_text())
-        return f" (process {note['pid']} on {note['host']}, since {note['since']})"
-    return ""
 
 
 def _open(path: Path, endpoint: str) -> Contents:
@@ -293,7 +246,7 @@ def _header_line(endpoint: str) -> bytes:
 
 def _create(path: Path, endpoint: str) -> None:
     """Make the file appear with its header or not at all: an empty lockfile would look like a fresh start."""
-    temporary = _write_beside(path, _header_line(endpoint), 0o644)
+    temporary = write_beside(path, _header_line(endpoint), 0o644)
     try:
         try:
             os.link(temporary, path)
@@ -303,8 +256,8 @@ def _create(path: Path, endpoint: str) -> None:
         if error.errno not in _NO_LINKS:
             raise
         # Not as safe, on such a file system: the lock keeps other runs away, but nothing does other programs.
-        _write_beside(path, _header_line(endpoint), 0o644).rename(path)
-    _sync_folder(path)
+        write_beside(path, _header_line(endpoint), 0o644).rename(path)
+    sync_folder(path)
 
 
 def _fill(ballast: Path) -> None:
@@ -314,45 +267,8 @@ def _fill(ballast: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _write_beside(path: Path, data: bytes, mode: int) -> Path:
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        with temporary.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fchmod(file.fileno(), stat.S_IMODE(mode))
-            os.fsync(file.fileno())
-    except BaseException:
-        with suppress(OSError):
-            temporary.unlink()
-        raise
-    return temporary
-
-
-def _clear(path: Path) -> None:
-    """Remove what killed runs left beside the file; nobody else writes there while it is held."""
-    for left in path.parent.glob(f".{glob.escape(path.name)}.{'[0-9a-f]' * 8}.tmp"):
-        with suppress(OSError):
-            left.unlink()
-
-
-def _sync_folder(path: Path) -> None:
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
 def _free_name(path: Path) -> Path:
     number = 1
     while (name := path.with_name(f"{path.name}.torn-{number}")).exists():
         number += 1
     return name
-
-
-def _disk(path: Path, error: OSError) -> DiskError:
-    return DiskError(
-        f"{path}: {error.strerror or error}; nothing more is submitted. Make room or mend the disk, and run again: "
-        "what was paid for is not paid for again"
-    )

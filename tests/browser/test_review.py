@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from browser.albums import entry, project
 
-from flux_pipeline.ledger.lockfile import held
+from flux_pipeline.ledger.hold import held
 
 pytestmark = pytest.mark.alone
 REFUSED = re.compile(r"status of (409|423) ")

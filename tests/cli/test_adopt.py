@@ -8,7 +8,7 @@ import pytest
 from cli import errands
 from cli.errands import QUEUED, history, killed_before_the_answer, post, statuses
 
-from flux_pipeline.ledger.lockfile import held
+from flux_pipeline.ledger.hold import held
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from cli import errands
 from cli.errands import QUEUED, killed_before_the_answer, post, rewrite, snapshot, statuses
 
 from flux_pipeline.ledger.facts import to_lines
-from flux_pipeline.ledger.lockfile import held
+from flux_pipeline.ledger.hold import held
 
 
 @pytest.fixture

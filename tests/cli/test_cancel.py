@@ -10,7 +10,7 @@ from cli import errands
 from cli.errands import QUEUED, WORKING, killed_before_the_answer, rewrite, statuses
 from cli.workshop import entry
 
-from flux_pipeline.ledger.lockfile import held
+from flux_pipeline.ledger.hold import held
 from flux_pipeline.simulator.life import Latency
 
 

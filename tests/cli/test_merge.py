@@ -12,7 +12,7 @@ from cli.errands import history
 from cli.workshop import Workshop, entry
 
 from flux_pipeline.ledger.facts import FileFact, Settled, Submission
-from flux_pipeline.ledger.lockfile import held
+from flux_pipeline.ledger.hold import held
 from flux_pipeline.ledger.lockfile import replace as put
 
 ENDPOINT = "https://api.wiro.ai/v1"

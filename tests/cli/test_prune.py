@@ -7,7 +7,7 @@ from cli import errands
 from cli.errands import QUEUED, history, killed_before_the_answer, snapshot
 from cli.workshop import entry
 
-from flux_pipeline.ledger.lockfile import held
+from flux_pipeline.ledger.hold import held
 
 
 @pytest.fixture

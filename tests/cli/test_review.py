@@ -14,7 +14,7 @@ import pytest
 from cli import errands
 from cli.workshop import entry
 
-from flux_pipeline.ledger.lockfile import held
+from flux_pipeline.ledger.hold import held
 
 ONE, TWO, THREE = (f"hero/seed={seed},size=64x64" for seed in (1, 2, 3))
 

@@ -70,7 +70,7 @@ DOORS = {
     "tqdm": ["progress"],
     "rich": ["cli.pictures"],
     "textual_image": ["cli.pictures"],
-    "filelock": ["ledger.lockfile"],
+    "filelock": ["ledger.hold"],
     "click": ["cli"],
     "aiohttp": ["simulator"],
     "sqlite3": ["simulator.ledger"],

@@ -500,7 +500,7 @@ def test_a_lockfile_that_cannot_be_created_leaves_nothing_that_looks_like_one(pa
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     if call == "write":
-        monkeypatch.setattr(lockfile, "_write_beside", broken)
+        monkeypatch.setattr(lockfile, "write_beside", broken)
     else:
         monkeypatch.setattr(lockfile.os, call, broken)
     with pytest.raises(DiskError, match="No space left"):
