@@ -50,6 +50,7 @@ class Bench:
         # By their sum; what no cell of the manifests shows is never in them.
         self._pictures: dict[str, Picture] = {}
         self._derived: dict[str, str] = {}  # their paths
+        self._broken: dict[str, str] = {}  # why they cannot be opened
 
     def page(self) -> Answer:
         """Make the page anew, so that reloading it shows what is there now."""
@@ -64,11 +65,11 @@ class Bench:
         sums = {path: one.sha256 for path, one in shown.items()} | derived
         self._pictures |= {one.sha256: one for one in shown.values()}
         self._derived |= {sha256: path for path, sha256 in derived.items()}
-        thumbnails = {one.sha256: _thumbnail(one) for one in shown.values()}
+        thumbnails = {one.sha256: self._thumbnail(one) for one in shown.values()}
         extra = {
             "reviewer": self._who,
             "token": self.token,
-            "cells": _cells(work, made),
+            "cells": _cells(work, made, self._broken),
             **_standings(work, history, work.standings(history)),
         }
         text = pages.page(made, thumbnails, lambda path: f"pictures/{sums[path]}", review=extra)
@@ -82,6 +83,7 @@ class Bench:
         if small and one:
             made = self._thumbnails.make(root.absolute() / one.path, one)
             if isinstance(made, Rejected):
+                self._broken[sha256] = made.reason
                 return refusal(404, f"{one.path} {made.reason}")
             return Answer(200, f"image/{made.format}", made.data)
         data = picture(root, path, {sha256})
@@ -106,6 +108,9 @@ class Bench:
             verdict, note, chosen, others = _asked(asked)
         except (ValueError, KeyError, TypeError) as error:
             return refusal(400, f"this is no decision: {error}")
+        broken = [self._broken[one.sha256] for one in (chosen, *others) if one.sha256 in self._broken]
+        if broken and verdict in {"approved", "picked"}:
+            return refusal(409, f"nothing was decided: the file {broken[0]}")
         try:
             work = self._fresh.project()
             known = patiently(lambda: record(work, self._who, verdict, note, chosen, others))
@@ -116,6 +121,13 @@ class Bench:
         except FluxError as error:
             return refusal(409, f"nothing was decided: {error}")
         return said(200, _standings(work, known, work.standings(known)))
+
+    def _thumbnail(self, one: Picture) -> pages.Thumbnail | pages.NoThumbnail:
+        if one.sha256 in self._broken:
+            return pages.NoThumbnail(self._broken[one.sha256])
+        share = min(1.0, LONGEST / max(one.width, one.height, 1))
+        width, height = (max(1, round(side * share)) for side in (one.width, one.height))
+        return pages.Thumbnail(f"thumbnails/{one.sha256}", width, height)
 
     def _root(self) -> Path:
         root: Path = self._scope["output_dir"]
@@ -151,18 +163,17 @@ def _clean(text: str) -> str:
     return _HALF.sub("\ufffd", _CONTROL.sub(" ", text)).strip()
 
 
-def _cells(work: Project, made: Album) -> dict[str, Any]:
+def _cells(work: Project, made: Album, broken: Mapping[str, str]) -> dict[str, Any]:
+    """Return which cells compete, and the sums of the pictures that can be decided on."""
     groups = rivals(work)
+    sums = {card.name: card.picture.sha256 for card in made.cards if card.picture}
     return {
-        card.name: {"sha256": card.picture.sha256 if card.picture else None, "group": list(groups[card.name])}
+        card.name: {
+            "sha256": sums.get(card.name) if sums.get(card.name) not in broken else None,
+            "group": list(groups[card.name]),
+        }
         for card in made.cards
     }
-
-
-def _thumbnail(one: Picture) -> pages.Thumbnail:
-    share = min(1.0, LONGEST / max(one.width, one.height, 1))
-    width, height = (max(1, round(side * share)) for side in (one.width, one.height))
-    return pages.Thumbnail(f"thumbnails/{one.sha256}", width, height)
 
 
 def _standings(work: Project, history: History, found: Sequence[Standing]) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import shlex
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -146,3 +147,15 @@ def together(*options: Callable[[Any], Any]) -> Callable[[F], F]:
 
 output_style = together(as_json, color)  # every command takes these
 scope = together(manifests, select, limit, shard, max_cells, lockfile, output_dir, simulate, output_style)
+
+
+def written(name: str, scope: Mapping[str, Any]) -> str:
+    """Return a command on the same pictures, as it is written in a shell."""
+    words = ["flux-pipeline", name, *map(str, scope["manifests"])]
+    for glob in scope["select"]:
+        words += ["--select", glob]
+    places = {"--max-cells": scope["max_cells"], "--lockfile": scope["lockfile"], "--output-dir": scope["output_dir"]}
+    for long, value in places.items():
+        if value not in (None, Path()):
+            words += [long, str(value)]
+    return shlex.join([*words, *(["--simulate"] if scope["simulate"] else [])])

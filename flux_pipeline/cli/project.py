@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -61,7 +62,7 @@ class Project:
     @property
     def names(self) -> str:
         """The manifests as they stand on a command line."""
-        return " ".join(str(part.manifest) for part in self.parts)
+        return shlex.join(str(part.manifest) for part in self.parts)
 
     @property
     def origin(self) -> dict[str, Any]:

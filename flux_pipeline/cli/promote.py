@@ -86,7 +86,8 @@ def command(as_json: bool, folder: Path, dry_run: bool, prune: bool, select: tup
     if as_json:
         project.print_document(_document(folder, done, void, gone, dry_run=dry_run))
     else:
-        for line in _text(work, folder, done, void, gone, dry_run=dry_run):
+        review = options.written("review", scope | {"select": select})
+        for line in _text(folder, done, void, gone, review=review, dry_run=dry_run):
             click.echo(line)
     sound = all(one.state in ("promoted", "kept") for one in done) and all(one.state != "left" for one in gone)
     return 0 if sound else 1
@@ -157,14 +158,9 @@ def _is_for_promotions(work: Project, folder: Path) -> None:
 
 
 def _text(
-    work: Project,
-    folder: Path,
-    done: Sequence[Done],
-    void: Sequence[Standing],
-    gone: Sequence[Gone],
-    *,
-    dry_run: bool,
+    folder: Path, done: Sequence[Done], void: Sequence[Standing], gone: Sequence[Gone], *, review: str, dry_run: bool
 ) -> Iterator[str]:
+    """Yield what there is to say; `review` is the command by which something comes to be approved."""
     from flux_pipeline.report.controls import plain
 
     rows = [
@@ -177,7 +173,7 @@ def _text(
         if state != "kept":
             yield plain(f"{words.get(state, state):<{width}} {name}{'  ' + reason if reason else ''}")
     if not done:
-        yield f"nothing is approved: `flux-pipeline review {work.names}` is where to look and decide"
+        yield plain(f"nothing is approved: `{review}` is where to look and decide")
     counts = Counter(str(state) for state, _, _ in rows)
     told = [f"{counts[state]} {state}" for state in (*STATES, *GONE, "void") if counts[state]] or ["0 promoted"]
     yield plain(f"{folder}: {'would be: ' if dry_run else ''}{', '.join(told)}")

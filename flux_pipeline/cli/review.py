@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -82,18 +80,6 @@ def _ended(bench: Bench, scope: Mapping[str, Any]) -> Iterator[str]:
     words = ", ".join(f"{counts[state]} {state}" for state in ("approved", "rejected"))
     yield f"the review has ended: {words}{again}, {counts['none']} undecided"
     if counts["approved"]:
-        yield plain(f"next: {_command('promote', scope)} --to DIR")
+        yield plain(f"next: {options.written('promote', scope)} --to DIR")
     else:
-        yield plain(f"nothing is approved yet: {_command('review', scope)} goes on")
-
-
-def _command(name: str, scope: Mapping[str, Any]) -> str:
-    """Return a command on the same pictures, as it is written in a shell."""
-    words = ["flux-pipeline", name, *map(str, scope["manifests"])]
-    for glob in scope["select"]:
-        words += ["--select", glob]
-    places = {"--max-cells": scope["max_cells"], "--lockfile": scope["lockfile"], "--output-dir": scope["output_dir"]}
-    for flag, value in places.items():
-        if value not in (None, Path()):
-            words += [flag, str(value)]
-    return shlex.join([*words, *(["--simulate"] if scope["simulate"] else [])])
+        yield plain(f"nothing is approved yet: {options.written('review', scope)} goes on")

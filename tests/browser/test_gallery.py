@@ -6,6 +6,7 @@ import re
 import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlencode
 
 import pytest
 from browser.albums import entry, project
@@ -213,6 +214,42 @@ def test_the_arrows_lead_to_the_picture_that_the_eye_expects(gallery, screen):
     assert focused(page) == "card-0"
 
 
+def test_up_and_down_in_a_table_keep_to_their_column(gallery, screen):
+    page = screen(gallery, "#rows=color&cols=place&find=small", viewport={"width": 1900, "height": 900})
+    settled(page, 250)
+    at = """() => {
+        const cell = document.activeElement.closest('td');
+        const lines = [...new Set([...cell.querySelectorAll('.card')].map((one) => one.getBoundingClientRect().top))];
+        const row = cell.closest('tr').querySelector('.value').textContent;
+        return [row, cell.cellIndex, lines.indexOf(document.activeElement.closest('.card').getBoundingClientRect().top)];
+    }"""
+    colors = page.locator(".matrix:visible tbody th .value").all_inner_texts()
+    for column in (1, 2):
+        page.locator(".matrix:visible tbody tr").first.locator("td").nth(column - 1).locator(".open").last.focus()
+        place = page.evaluate(at)
+        assert place[:2] == [colors[0], column]
+        assert place[2] >= 1
+        page.keyboard.press("ArrowDown")
+        assert page.evaluate(at) == [colors[1], column, 0]
+        page.keyboard.press("ArrowDown")
+        assert page.evaluate(at) == [colors[1], column, 1]
+        page.keyboard.press("ArrowUp")
+        page.keyboard.press("ArrowUp")
+        assert page.evaluate(at) == [colors[0], column, place[2]]
+
+
+def test_axes_and_values_may_be_called_as_what_a_browser_knows(tmp_path, monkeypatch, screen):
+    monkeypatch.chdir(tmp_path)
+    odd = entry("car", "A {{ constructor }}", constructor=["ferrari", "lotus"], seed=[1])
+    project(tmp_path, odd, entry("toString", "A plain bottle"))
+    assert call(tmp_path, monkeypatch, "gallery", "manifests/m.yaml") == 0
+    page = screen(tmp_path / "gallery.html", "#rows=constructor")
+    settled(page, 3)
+    assert page.locator(".matrix:visible tbody th .value").all_inner_texts() == ["ferrari", "lotus"]
+    assert page.locator(".grid:visible .card").count() == 1
+    assert "native code" not in page.content()
+
+
 def test_the_large_view_tells_everything_and_goes_on_from_picture_to_picture(gallery, screen):
     page = screen(gallery)
     page.locator("#card-2 .open").click()
@@ -345,6 +382,40 @@ def test_two_pictures_and_more_are_compared_side_by_side(gallery, screen):
     page.get_by_role("button", name="Clear marks").click()
     assert page.get_by_role("button", name="Compare", exact=True).is_hidden()
     assert page.locator(".mark:checked").count() == 0
+
+
+def test_on_a_phone_what_is_compared_is_never_squeezed(gallery, screen):
+    page = screen(gallery, "", viewport={"width": 390, "height": 844}, has_touch=True)
+    marks = page.evaluate(
+        "JSON.parse(document.getElementById('album').textContent).cards.slice(0, 4).map((one) => one.name)"
+    )
+    page = screen(
+        gallery,
+        f"#{urlencode([*(('mark', one) for one in marks), ('compare', '')])}",
+        viewport={"width": 390, "height": 844},
+    )
+    heads = page.locator(".sides thead th")
+    heads.nth(3).wait_for()
+    assert min(head.bounding_box()["width"] for head in heads.all()) > 120
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_long_prompts_are_folded_where_pictures_are_compared(tmp_path, monkeypatch, screen):
+    monkeypatch.chdir(tmp_path)
+    long = entry("hero", "{{ color }} " + "and one word more " * 100, color=["red", "teal"], seed=[1], size=["240x240"])
+    project(tmp_path, long)
+    assert call(tmp_path, monkeypatch, "gallery", "manifests/m.yaml") == 0
+    page = screen(tmp_path / "gallery.html")
+    for mark in page.locator(".mark").all():
+        mark.check(force=True)
+    page.get_by_role("button", name="Compare", exact=True).click()
+    row = page.locator(".sides tr:has(th:has-text('Prompt'))")
+    folded = row.bounding_box()["height"]
+    assert folded < 250
+    row.get_by_role("button", name="Show all").click()
+    assert row.bounding_box()["height"] > folded + 100
+    row.get_by_role("button", name="Show all of Prompt").click()
+    assert row.bounding_box()["height"] == folded
 
 
 def test_the_address_brings_everything_back(gallery, screen):

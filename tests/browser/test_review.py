@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from browser.albums import entry, project
+from browser.albums import ENDPOINT, entry, project
 
+from flux_pipeline.ledger import contents
 from flux_pipeline.ledger.hold import held
+from flux_pipeline.ledger.lockfile import replace as put
 
 pytestmark = pytest.mark.alone
-REFUSED = re.compile(r"status of (409|423) ")
+REFUSED = re.compile(r"status of (404|409|423) ")
 HOSTILE = "</script><img src=x onerror=alert(1)> & \"quotes\" 'more' \u202e"
 
 
@@ -384,3 +388,90 @@ def test_the_large_view_shows_what_was_decided_and_folds_a_long_note(page):
     page.keyboard.press("Escape")
     card(page, "red", 2).locator(".open").click()
     assert stage.evaluate(label) == "none"
+
+
+def test_an_approval_that_is_void_says_on_its_card_and_large_that_somebody_has_to_look_again(page, review):
+    card(page, "red", 1).get_by_role("button", name="Approve").click()
+    wait(page, "red", 1, "approved")
+    manifest = review[1].with_suffix(".yaml")
+    manifest.write_text(manifest.read_text().replace("bottle", "flask"))
+    page.reload()
+    card(page, "red", 1).locator(".standing").get_by_text(
+        "Look again: approved as an earlier picture by Ada <b> on 20"
+    ).wait_for()
+    card(page, "red", 1).locator(".open").click()
+    stands(page, "Look again: ")
+    assert "ada@example.org" in page.locator(".desk .standing").inner_text()
+    assert page.locator(".stage").evaluate("(one) => getComputedStyle(one, '::after').content") == '"look again"'
+    assert page.locator(".desk .verdict").count() == 0, "there is no picture yet"
+
+
+def test_a_file_that_is_no_picture_is_shown_as_broken_and_cannot_be_approved(page, review):
+    page.wait_for_function("() => [...document.images].every((one) => one.complete)")
+    lines = Path(review[1]).read_bytes()
+    broken = next(Path("outputs").rglob("*.png"))
+    name = page.evaluate(
+        "(path) => JSON.parse(album.textContent).cards.find((one) => one.path === path).name", str(broken)
+    )
+    old = hashlib.sha256(broken.read_bytes()).hexdigest()
+    broken.write_bytes(broken.read_bytes()[:-200])
+    data = broken.read_bytes()
+    history = contents.read(review[1]).history
+
+    def changed(fact):
+        return replace(fact, sha256=hashlib.sha256(data).hexdigest(), bytes=len(data)) if fact.sha256 == old else fact
+
+    put(review[1], ENDPOINT, [
+        replace(one, files={path: changed(fact) for path, fact in one.files.items()}) for one in history.submissions.values()
+    ])  # fmt: skip
+    assert lines != Path(review[1]).read_bytes()
+    for _ in range(2):  # found out by the browser, and then known
+        page.reload()
+        blank = page.locator('.blank[data-state="broken"]')
+        blank.wait_for()
+        assert "truncated" in blank.inner_text()
+        assert page.locator(".card:has(.blank) .verdict").count() == 0
+    said = page.evaluate(
+        """async ([cell, sha256]) => {
+            const { token } = JSON.parse(review.textContent);
+            const key = JSON.parse(album.textContent).cards.find((one) => one.name === cell).key;
+            const headers = { "Content-Type": "application/json", "X-Flux-Pipeline-Token": token };
+            const body = JSON.stringify({ cell, key, sha256, verdict: "approved", note: "", others: [] });
+            return (await (await fetch("decide", { method: "POST", headers, body })).json()).error;
+        }""",
+        [name, hashlib.sha256(data).hexdigest()],
+    )
+    assert "nothing was decided: the file" in said
+    assert verdicts(review[1]) == {}
+
+
+def test_a_note_that_was_begun_is_not_lost_and_can_be_kept_after_the_decision(page, review):
+    card(page, "red", 1).locator(".open").click()
+    page.get_by_label("Note").fill("too dark")
+    assert page.locator(".desk .hint").inner_text() == "Kept when you decide."
+    page.locator(".large h2").focus()
+    page.keyboard.press("ArrowRight")
+    assert page.get_by_label("Note").input_value() == ""
+    page.keyboard.press("ArrowLeft")
+    assert page.get_by_label("Note").input_value() == "too dark"
+    page.keyboard.press("r")
+    stands(page, "Rejected")
+    assert page.get_by_role("button", name="Keep the note").is_hidden()
+    page.get_by_label("Note").fill("too dark, and blurred")
+    page.get_by_role("button", name="Keep the note").click()
+    page.locator(".desk .standing").get_by_text("too dark, and blurred").wait_for()
+    assert page.locator(".desk .hint").inner_text() == ""
+    page.reload()
+    card(page, "red", 1).get_by_text("too dark, and blurred").wait_for()
+
+
+def test_an_entry_may_be_called_as_what_a_browser_knows(tmp_path, monkeypatch, page, review):
+    manifest = review[1].with_suffix(".yaml")
+    document = json.loads(manifest.read_text())
+    document["entries"] += [{"id": "toString", "prompt": "A plain bottle"}, {"id": "constructor", "prompt": "A flask"}]
+    manifest.write_text(json.dumps(document))
+    page.reload()
+    page.locator(".js").wait_for()
+    assert page.locator(".card:has(.blank) .standing").all_inner_texts() == ["No picture to decide on"] * 2
+    page.get_by_role("button", name="no picture").click()
+    page.locator(".shown").get_by_text("2 of 8 cells").wait_for()

@@ -99,6 +99,13 @@ def test_a_rehearsal_says_that_nothing_was_paid(manifest):
     assert "flux-pipeline run manifests/m.yaml --simulate" in text
 
 
+def test_the_command_that_makes_the_pictures_can_be_pasted_into_a_shell(manifest):
+    odd = manifest.with_name("my pictures.yaml")
+    odd.write_text(manifest.read_text())
+    assert _run(["gallery", str(odd)]) == 0
+    assert "flux-pipeline run &#39;manifests/my pictures.yaml&#39;" in Path("gallery.html").read_text()
+
+
 def test_nothing_but_an_earlier_page_is_replaced(manifest, capsys):
     before = manifest.read_text()
     assert _run(["gallery", str(manifest), "-o", str(manifest)]) == 2

@@ -58,6 +58,13 @@ def test_where_nothing_is_approved_nothing_is_made_and_it_says_where_to_approve(
     assert not (workshop.folder / "assets").exists()
 
 
+def test_the_command_that_is_named_is_about_the_same_pictures(made):
+    _, call = made
+    done = call("promote", "--to", "assets", "--select", "hero/seed=*", "--lockfile", "odd name.lock", "--simulate")
+    review = "flux-pipeline review manifests/m.yaml --select 'hero/seed=*' --lockfile 'odd name.lock' --simulate"
+    assert f"nothing is approved: `{review}` is where to look and decide" in done.out
+
+
 def test_a_dry_run_says_the_same_and_writes_nothing(made):
     workshop, call = made
     decide(workshop.lockfile, ONE)

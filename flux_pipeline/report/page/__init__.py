@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import shlex
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -175,7 +176,7 @@ def _welcome(album: Album) -> Iterator[str]:
     """Yield what there is to say where there is nothing to see."""
     if album.pictures:
         return
-    command = f"flux-pipeline run {' '.join(album.manifests)}{' --simulate' if album.simulated else ''}"
+    command = f"flux-pipeline run {shlex.join(album.manifests)}{' --simulate' if album.simulated else ''}"
     cells = _counted(len(album.cards), "picture is", "pictures are")
     yield element(
         "div",

@@ -1,7 +1,13 @@
 // What is in the page: the album's data, its cards in the order of the data, and how to make more elements.
 
 const album = JSON.parse(document.getElementById("album").textContent);
+for (const data of album.cards) ownOnly(data.axes);
 const reduced = matchMedia("(prefers-reduced-motion: reduce)");
+
+// Let an object have the names that it was given and no others: an axis may be called "constructor".
+function ownOnly(object) {
+  return Object.setPrototypeOf(object, null);
+}
 
 // Return a text without capitals and accents, by which it is found however it is typed.
 function folded(text) {

@@ -42,9 +42,9 @@ function showMarks() {
   trayCount.textContent = view.marked.size === 1 ? "1 marked; mark one more to compare" : `${view.marked.size} marked`;
 }
 
-// The words that not all texts have are marked in each of them.
+// The words that not all texts have are marked in each of them; where every text is one word, nothing is.
 function contrasted(text, texts) {
-  if (!/\s/.test(text)) return [text];
+  if (!texts.some((one) => /\s/.test(one))) return [text];
   const common = texts.map((one) => new Set(one.split(/\s+/))).reduce((some, words) => new Set([...some].filter((word) => words.has(word))));
   return text.split(/(\s+)/).map((word) => (/^\s*$/.test(word) || common.has(word) ? word : make("mark", {}, word)));
 }
@@ -57,6 +57,19 @@ function compared(data) {
   for (const name of ["Id", "Key", "Path", "Task", "Parameters", "Derived"]) told.delete(name);
   for (const [name, value] of Object.entries(data.parameters)) if (!IN_SIZE.has(name)) told.set(name, value);
   return told;
+}
+
+const FOLDED = 400; // characters: longer texts are folded, so that what else differs is in sight
+
+function fold(line, name) {
+  const unfold = make("button", { type: "button", class: "quiet", "aria-expanded": "false", onclick: () => {
+    const all = line.classList.toggle("folded");
+    unfold.setAttribute("aria-expanded", String(!all));
+    unfold.textContent = all ? "Show all" : "Show less";
+  } }, "Show all");
+  unfold.setAttribute("aria-label", `Show all of ${name}`);
+  line.classList.add("folded");
+  line.querySelector("th").append(unfold);
 }
 
 function showComparison() {
@@ -76,18 +89,24 @@ function showComparison() {
     showComparison();
     if (comparison.open) comparisonName.focus();
   } }, "Take out");
-  const row = (name, contrast) => make("tr", {}, make("th", { scope: "row" }, ...breakable(name)), ...texts(name).map((text, _at, all) => (
-    make("td", {}, make("div", { class: "text" }, ...(contrast ? contrasted(text || "none", all) : [text || "none"])))
-  )));
+  const row = (name, contrast) => {
+    const line = make("tr", {}, make("th", { scope: "row" }, ...breakable(name)), ...texts(name).map((text, _at, all) => (
+      make("td", {}, make("div", { class: "text" }, ...(contrast ? contrasted(text || "none", all) : [text || "none"])))
+    )));
+    if (texts(name).some((text) => text.length > FOLDED)) fold(line, name);
+    return line;
+  };
   const group = (title, list, contrast) => (list.length ? [make("tbody", {},
     make("tr", { class: "title" }, make("th", { scope: "rowgroup", colspan: chosen.length + 1 }, make("span", {}, title))),
     ...list.map((name) => row(name, contrast)))] : []);
-  sideBySide.replaceChildren(make("table", { class: chosen.length > 4 ? "many" : "few" },
+  const table = make("table", {},
     make("caption", { class: "unseen" }, "The pictures marked for compare: first what differs, then what is the same"),
     make("thead", {}, make("tr", {}, make("td", {}), ...chosen.map((item) => make("th", { scope: "col" },
       imageOf(item), make("span", { class: "text", title: item.data.id }, ...breakable(item.data.id)), remove(item))))),
     ...group(different.length ? "What differs" : "Nothing differs but the picture", different.length ? different : [], true),
-    ...group("The same in all", same, false)));
+    ...group("The same in all", same, false));
+  measure(table, { pictures: chosen.length });
+  sideBySide.replaceChildren(table);
   comparisonName.textContent = `Compare ${chosen.length} pictures`;
   if (!comparison.open) {
     comparison.showModal();

@@ -239,15 +239,53 @@ function neighbour(item, key) {
   if (key === "ArrowLeft" || key === "ArrowRight") return order[at + step];
   if (queue.length) fill(IN_PASSING, item.placed ? null : item);
   const here = item.card.getBoundingClientRect();
+  const inCell = item.card.closest("td");
+  const within = inCell && straight(here, membersOf(inCell, step), step);
+  if (within) return within;
+  const row = item.card.closest("tr");
+  let next = at + step;
+  while (order[next]?.placed && (!isBeyond(order[next], here, step) || (row && row.contains(order[next].card)))) next += step;
+  const cell = order[next]?.placed && nearestCell(here, order[next].card.closest("tr"));
+  return straight(here, cell ? membersOf(cell, step) : placedFrom(next, step), step);
+}
+
+function isBeyond(item, here, step) {
+  const there = item.card.getBoundingClientRect();
+  return step > 0 ? there.top >= here.bottom : there.bottom <= here.top;
+}
+
+function* placedFrom(next, step) {
+  for (; order[next]?.placed; next += step) yield order[next];
+}
+
+// Return the pictures of a table's cell, the nearest line first for somebody who comes from above (1) or below (-1).
+function membersOf(cell, step) {
+  const members = [...cell.querySelectorAll(".card")].map(itemOf);
+  return step > 0 ? members : members.reverse();
+}
+
+// Return the cell of a row, of those with pictures, that is above or below, or else the nearest to that.
+function nearestCell(here, row) {
+  const middle = here.left + here.width / 2;
+  const off = (cell) => {
+    const { left, right } = cell.getBoundingClientRect();
+    return Math.max(left - middle, middle - right, 0);
+  };
+  const cells = row ? [...row.querySelectorAll("td:has(.card)")] : [];
+  return cells.reduce((best, cell) => (best === null || off(cell) < off(best) ? cell : best), null);
+}
+
+// Return the picture that is straight above or below, on the nearest line that some pictures, nearest first, make.
+function straight(here, members, step) {
   let best = null;
   let line = null;
-  for (let next = at + step; order[next]?.placed; next += step) {
-    const there = order[next].card.getBoundingClientRect();
-    if (step > 0 ? there.top < here.bottom : there.bottom > here.top) continue;
+  for (const item of members) {
+    const there = item.card.getBoundingClientRect();
+    if (!isBeyond(item, here, step)) continue;
     if (line === null) line = there;
     else if (step > 0 ? there.top >= line.bottom : there.bottom <= line.top) break;
     const off = Math.abs(there.left + there.width / 2 - here.left - here.width / 2);
-    if (best === null || off < best.off) best = { off, item: order[next] };
+    if (best === null || off < best.off) best = { off, item };
   }
   return best?.item;
 }

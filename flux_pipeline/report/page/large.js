@@ -92,10 +92,12 @@ function known(data) {
   ].filter(([, text]) => text !== null && text !== "");
 }
 
+const BROKEN_UP = new Set(["Id", "Path", "Manifest"]);
 const WIDE = new Set(["Prompt", "Reason"]); // may be long: these have the whole width, and are folded
 
 function factOf(data, name, text) {
-  const words = make("span", { class: "text" }, ...(name === "Derived" ? derivedLinks(data) : [text]));
+  const inside = name === "Derived" ? derivedLinks(data) : BROKEN_UP.has(name) ? breakable(text) : [text];
+  const words = make("span", { class: "text" }, ...inside);
   const fact = make("div", { class: "fact" }, make("dt", {}, ...breakable(name)), make("dd", {}, words, copyButton(name, text)));
   if (WIDE.has(name)) {
     fact.classList.add("wide");

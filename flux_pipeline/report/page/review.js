@@ -5,14 +5,17 @@ const NAMES = { approved: "approved", rejected: "rejected", void: "look again", 
 const KEYS = { a: "approved", r: "rejected", p: "picked", u: "none" };
 const OUTDATED = "The page is out of date: the manifest or its pictures have changed since it was loaded. Reload it to see them.";
 const EVERY = 15_000; // milliseconds after which other reviewers' decisions are asked for
-let decisions = review.decisions;
+const WITHOUT = "no picture"; // of cells that nobody can decide on
+let decisions = ownOnly(review.decisions);
+ownOnly(review.cells);
 
 const wrong = make("div", { class: "wrong", role: "alert", hidden: true });
 document.body.append(wrong);
 const complaints = new Map(); // what is wrong, by what said so: a decision, the asking for decisions, or the page's age
 
 function stateOf(data) {
-  return NAMES[decisions[data.name]?.state ?? "none"];
+  const state = decisions[data.name]?.state ?? "none";
+  return state === "none" && !review.cells[data.name].sha256 ? WITHOUT : NAMES[state];
 }
 
 function sumOf(item) {
@@ -23,7 +26,7 @@ function rivalsOf(item) {
   return review.cells[item.data.name].group.map((name) => byName.get(name)).filter((one) => one && one !== item && sumOf(one));
 }
 
-const byReview = { key: "review", label: "Review", read: stateOf, values: Object.values(NAMES) };
+const byReview = { key: "review", label: "Review", read: stateOf, values: [...Object.values(NAMES), ...(items.every(sumOf) ? [] : [WITHOUT])] };
 filters.push(byReview);
 chips.append(filterOf(byReview));
 more.hidden = false;
@@ -44,7 +47,21 @@ function choices(item, noteOf) {
   ];
 }
 
+// What the server cannot open is not to be decided on: say why, as a gallery does.
+async function showBroken(item) {
+  const answer = await fetch(item.image.src, { cache: "no-store" }).catch(() => null);
+  if (answer?.status !== 404) return; // the review has ended, or the picture is there again
+  const { error } = await answer.json();
+  item.image.replaceWith(make("span", { class: "blank", "data-state": "broken" },
+    make("span", { class: "badge" }, "broken"), make("span", { class: "reason", title: error }, error)));
+  review.cells[item.data.name].sha256 = null;
+  item.choices = [];
+  item.card.querySelector(".choices").replaceChildren();
+  showStandings();
+}
+
 for (const item of items) {
+  item.image?.addEventListener("error", () => showBroken(item));
   item.standing = make("p", { class: "standing" });
   item.choices = choices(item, () => "");
   item.card.append(make("div", { class: "choices" }, ...item.choices), item.standing); // what is said last may be short
@@ -54,9 +71,9 @@ for (const item of items) {
 function standingOf(item, short = false) {
   const one = decisions[item.data.name];
   if (!one || (one.state === "none" && !one.by)) return sumOf(item) ? "Undecided" : "No picture to decide on";
-  if (one.state === "void") return one.reason;
-  const words = one.state === "none" ? "Taken back" : NAMES[one.state][0].toUpperCase() + NAMES[one.state].slice(1);
   const by = short ? one.by.replace(/ <[^<>]*@[^<>]*>$/, "") : one.by;
+  if (one.state === "void") return `Look again: ${one.reason.replace(/; look again$/, "").replace(one.by, () => by)}`;
+  const words = one.state === "none" ? "Taken back" : NAMES[one.state][0].toUpperCase() + NAMES[one.state].slice(1);
   return `${words} by ${by} on ${one.at.slice(0, 10)}${one.note ? `: ${one.note}` : ""}`;
 }
 
@@ -81,20 +98,42 @@ function showStandings() {
   if (view.open) showDesk(view.open);
 }
 
-const note = make("textarea", { id: "note", rows: 2, maxlength: 2000 });
+const drafts = new Map(); // notes that were begun and not kept, by their item
+const note = make("textarea", { id: "note", rows: 2, maxlength: 2000, "aria-describedby": "note-hint", oninput: () => {
+  drafts.set(desk.item, note.value);
+  reflectNote(desk.item);
+} });
+const keepNote = make("button", { type: "button", hidden: true, onclick: () => decide(desk.item, recorded(desk.item).state, note.value) }, "Keep the note");
+const noteHint = make("p", { id: "note-hint", class: "hint" });
 const deskStanding = make("p", { class: "standing" });
 const deskChoices = make("div", { class: "choices" });
-const desk = make("div", { class: "desk" }, deskStanding,
-  make("div", { class: "field" }, make("label", { for: "note" }, "Note"), note), deskChoices);
+const noteField = make("div", { class: "field" }, make("label", { for: "note" }, "Note"), note);
+const keeping = make("div", { class: "keeping" }, noteHint, keepNote);
+const desk = make("div", { class: "desk" }, deskStanding, noteField, keeping, deskChoices);
 facts.before(desk);
+
+function recorded(item) {
+  return decisions[item.data.name] ?? { state: "none", note: "" };
+}
+
+// A note is part of a decision: say so while there is none, and offer to keep one that was changed afterwards.
+function reflectNote(item) {
+  const { state, note: kept } = recorded(item);
+  const begun = note.value.trim() !== (kept ?? "").trim();
+  const decided = state === "approved" || state === "rejected";
+  keepNote.hidden = !begun || !decided;
+  noteHint.textContent = !begun ? "" : decided ? "Not kept yet." : "Kept when you decide.";
+}
 
 function showDesk(item) {
   if (desk.item !== item) {
     desk.item = item;
-    note.value = decisions[item.data.name]?.note ?? "";
+    note.value = drafts.get(item) ?? recorded(item).note ?? "";
     deskChoices.replaceChildren(...choices(item, () => note.value));
   }
-  desk.hidden = !sumOf(item);
+  noteField.hidden = keeping.hidden = !sumOf(item);
+  desk.hidden = !sumOf(item) && recorded(item).state === "none";
+  reflectNote(item);
   deskStanding.textContent = deskStanding.title = standingOf(item);
   deskStanding.dataset.review = stage.dataset.review = decisions[item.data.name]?.state ?? "none";
   reflectStanding(item, deskChoices.children);
@@ -104,8 +143,11 @@ alongside.push(showDesk);
 async function decide(item, verdict, words = "") {
   const looked = (one) => ({ cell: one.data.name, key: one.data.key, sha256: sumOf(one) });
   const others = verdict === "picked" ? rivalsOf(item).map(looked) : [];
+  item.card.classList.add("asking");
   const done = await ask("decide", { ...looked(item), verdict, note: verdict === "none" ? "" : words, others });
+  item.card.classList.remove("asking");
   if (!done) return;
+  if (drafts.get(item) === words) drafts.delete(item);
   take(done.decisions);
   announceSoon(`${item.data.id}: ${standingOf(item, true)}`);
 }
@@ -160,7 +202,7 @@ alongside.push(() => setTimeout(bringForward)); // when it is open
 for (const dialog of [large, comparison]) dialog.addEventListener("close", bringForward);
 
 function take(fresh) {
-  decisions = fresh;
+  decisions = ownOnly(fresh);
   showStandings();
   if (view.chosen.has("review")) keepingPlace(refresh);
 }
