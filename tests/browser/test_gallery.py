@@ -323,6 +323,34 @@ def test_a_large_view_that_is_opened_again_at_once_stays(gallery, screen):
     address(page, "seed=3,")
 
 
+def test_back_closes_the_large_view_and_forward_opens_it(gallery, screen):
+    page = screen(gallery, "#find=teal")
+    settled(page, 100)
+    start = page.url
+    page.locator(".card:visible .open").first.click()
+    large = page.get_by_role("dialog")
+    page.get_by_role("button", name="Next").click()
+    page.get_by_role("button", name="Mark for compare").click()
+    name = large.get_by_role("heading").inner_text()
+    address(page, f"open={name}")
+    page.go_back()
+    large.wait_for(state="hidden")
+    assert page.locator(".mark:checked").count() == 1, "what was marked meanwhile stays marked"
+    address(page, f"mark={name}")
+    page.go_forward()
+    large.wait_for()
+    assert large.get_by_role("heading").inner_text() == name
+    large.get_by_role("button", name="Close").click()
+    large.wait_for(state="hidden")
+    page.wait_for_function("() => !location.hash.includes('open=')")
+    page.locator(".card:visible .open").nth(3).click()
+    page.keyboard.press("Escape")
+    large.wait_for(state="hidden")
+    page.wait_for_function("() => !location.hash.includes('open=')")
+    assert page.evaluate("history.length") <= 3, "each look leaves no place of its own behind"
+    assert start.partition("#")[0] == page.url.partition("#")[0]
+
+
 def test_every_copy_button_copies_its_text(gallery, screen):
     page = screen(gallery, "#open=small-bottle/color=red,place=marble,seed=3,size=240x240")
     large = page.get_by_role("dialog")

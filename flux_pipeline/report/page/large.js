@@ -152,9 +152,11 @@ function showLarge() {
 }
 
 function open(item) {
+  const first = !view.open;
   view.open = item;
   showLarge();
-  writeAddress();
+  if (first) enterLarge();
+  else writeAddress();
 }
 
 function step(key) {
@@ -167,11 +169,11 @@ function step(key) {
 
 large.addEventListener("close", () => {
   if (large.open) return; // it was opened again meanwhile
-  const item = view.open;
+  const item = view.open ?? stage.item;
   view.open = null;
   stage.item = null;
   stage.replaceChildren();
-  writeAddress();
+  leaveLarge();
   if (item) focusNear(item);
 });
 large.addEventListener("click", (event) => {

@@ -45,15 +45,46 @@ function address() {
 }
 
 let writing = 0;
+let returning = false; // the way back out of the large view has begun
 
 // Let the address say what is looked at; not at each key stroke, since browsers slow down who writes it too often.
 function writeAddress() {
   clearTimeout(writing);
-  writing = setTimeout(() => {
-    if (location.hash !== address() && !(location.hash === "" && address() === "#")) {
-      history.replaceState(null, "", address());
-    }
-  }, 150);
+  writing = setTimeout(writeNow, 150);
+}
+
+function writeNow() {
+  clearTimeout(writing);
+  if (location.hash !== address() && !(location.hash === "" && address() === "#")) {
+    history.replaceState(history.state, "", address());
+  }
+}
+
+// The large view is a place of its own in the browser's history, so that Back closes it.
+function enterLarge() {
+  const item = view.open;
+  view.open = null;
+  writeNow();
+  view.open = item;
+  history.pushState({ large: true }, "", address());
+}
+
+function leaveLarge() {
+  returning = history.state?.large === true;
+  if (returning) history.back();
+  else writeAddress();
+}
+
+function onAddress() {
+  if (returning) {
+    returning = false;
+    writeAddress();
+    return;
+  }
+  const marked = large.open && !history.state?.large ? view.marked : null;
+  readAddress();
+  view.marked = marked ?? view.marked; // Back takes no mark away that was made in the large view
+  showAll();
 }
 
 function isNarrowed() {
