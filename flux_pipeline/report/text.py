@@ -106,7 +106,7 @@ def _named(state: str, cell: str, reason: str, columns: int | None, paint: Paint
         yield f"{head} {cell}  {reason}"
         return
     yield f"{head} {clamp(cell, columns - 10)}"
-    for line in wrapped(reason, columns - 10):
+    for line in wrapped(reason, columns - 10, whole=True):
         yield f"{'':<10}{line}"
 
 
@@ -129,15 +129,16 @@ def ran(outcome: Outcome, reserved: str = "", columns: int | None = None, paint:
 
 def _headed(head: str, said: str, columns: int | None, paint: Paint) -> Iterator[str]:
     """Yield `head: said`; where there is a limit, on as many lines as it takes, which stand under the first."""
-    lines = [*fitted(f"{head}: {plain(said)}", columns)]
-    yield paint(head, head) + lines[0].removeprefix(head)
-    if rest := " ".join(lines[1:]):
-        yield from (f"  {line}" for line in fitted(rest, None if columns is None else columns - 2))
+    first, *rest = fitted(f"{head}: {plain(said)}", columns, hanging=2)
+    yield paint(head, head) + first.removeprefix(head)
+    yield from rest
 
 
-def fitted(sentence: str, columns: int | None) -> Iterable[str]:
-    """Return a sentence as lines of so many columns; None is no limit."""
-    return [sentence] if columns is None or width(sentence) <= columns else wrapped(sentence, columns)
+def fitted(sentence: str, columns: int | None, hanging: int = 0) -> Iterable[str]:
+    """Return a sentence as lines of so many columns, None is no limit; a path or an id is never broken."""
+    if columns is None or width(sentence) <= columns:
+        return [sentence]
+    return wrapped(sentence, columns, hanging=hanging, whole=True)
 
 
 def where(outcome: Outcome, paths: Iterable[str], gallery: str) -> str:

@@ -31,15 +31,20 @@ def padded(text: str, columns: int, *, right: bool = False) -> str:
     return space + text if right else text + space
 
 
-def wrapped(text: str, columns: int) -> Iterator[str]:
-    """Yield lines of at most so many columns, broken at spaces where there are any."""
-    columns = max(columns, 1)
-    line = ""
-    for word in _words(text, columns):
-        longer = f"{line} {word}" if line else word
-        if width(longer) > columns:
+def wrapped(text: str, columns: int, *, hanging: int = 0, whole: bool = False) -> Iterator[str]:
+    """Yield lines of at most so many columns, broken at spaces where there are any.
+
+    All but the first begin with `hanging` spaces. A longer word is broken too, or stands `whole` on a line of its own: a
+    terminal folds it, and it can be copied.
+    """
+    columns = max(columns, hanging + 1)
+    line = indent = ""
+    for word in text.split() if whole else _words(text, columns - hanging):
+        longer = f"{line} {word}" if line.strip() else f"{indent}{word}"
+        if line and width(longer) > columns:
             yield line
-            longer = word
+            indent = " " * hanging
+            longer = indent + word
         line = longer
     if line:
         yield line
