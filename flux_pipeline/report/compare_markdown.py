@@ -53,7 +53,7 @@ def markdown(report: Report) -> str:
         "",
     ]
     for remark in report.remarks:
-        head += [f"_{_escaped(clean(remark[0].upper() + remark[1:]))}._".replace("\n", " "), ""]
+        head += [f"_Note: {_escaped(clean(remark))}._".replace("\n", " "), ""]
     if not rows:
         return "\n".join([*head, "Nothing differs.", ""])
     table = ["| cell | | before | after | difference | due |", "|---|---|--:|--:|--:|--:|"]

@@ -46,7 +46,7 @@ def page(report: Report) -> Iterator[str]:
         f'<h1>Before and after</h1><p class="names">{_code(report.old)}<span class="arrow"> → </span>{_code(report.new)}'
         f"{rehearsed}</p>\n"
     )
-    yield from (f'<p class="remark">{_text(one[0].upper() + one[1:])}.</p>\n' for one in report.remarks)
+    yield from (f'<p class="remark">Note: {_text(one)}.</p>\n' for one in report.remarks)
     if report.comparison.rows or report.comparison.differs:
         yield from _body(report)
     else:

@@ -195,6 +195,15 @@ def test_nothing_that_differs_is_said_in_every_form():
     ]
 
 
+@pytest.mark.parametrize("remark", [{"mixed": "old.lock is of a rehearsal"}, {"unread": "m.yaml does not ask for it"}])
+def test_a_remark_that_begins_with_the_name_of_a_file_leaves_it_as_it_is_written(remark):
+    (said,) = remark.values()
+    shown = _Tags(html(report(row(), **remark))).words
+    assert f"Note: {said}." in shown
+    commented = "".join(_Tags(markdown(report(row(), **remark))).words)
+    assert f"_Note: {said}._" in commented
+
+
 def test_dollars_without_another_row_have_one_of_their_own_in_every_form():
     cents = Dollars(Decimal("0.12"))
     stray = Row(cell="", before=None, after=None, spent_after=cents, difference=cents, paid=cents)
