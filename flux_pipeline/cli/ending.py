@@ -10,7 +10,7 @@ from typing import Any
 from flux_pipeline.cli import terminal, voice
 from flux_pipeline.cli.project import Project
 from flux_pipeline.cli.session import Ended
-from flux_pipeline.report import documents, standing, text
+from flux_pipeline.report import documents, names, standing, text
 from flux_pipeline.report.table import Table, lines
 
 _MOST_ROWS = 40
@@ -18,7 +18,7 @@ _MOST_ROWS = 40
 
 def table(work: Project, ended: Ended) -> Table:
     """Return a row an entry."""
-    return standing.table(work.cells, standing.states_of_run(ended.outcome), ended.history, work.named())
+    return standing.table(work.selected, standing.states_of_run(ended.outcome), ended.history, work.named())
 
 
 def tell(work: Project, ended: Ended, shown: Table, *, quiet: bool) -> None:
@@ -36,7 +36,7 @@ def tell(work: Project, ended: Ended, shown: Table, *, quiet: bool) -> None:
         if more:
             voice.say(f"… and {more} more entries: `flux-pipeline status` names them all")
     columns = terminal.columns(sys.stderr)
-    for line in text.ran(outcome, _reserved(ended), columns, terminal.paint):
+    for line in text.ran(outcome, _reserved(ended), columns, terminal.paint, names.cells(work.selected)):
         voice.say(line)
     if not quiet and (said := _where(work, ended)):
         for line in text.fitted(said, columns):
@@ -44,11 +44,13 @@ def tell(work: Project, ended: Ended, shown: Table, *, quiet: bool) -> None:
 
 
 def _tell_programs(work: Project, ended: Ended) -> None:
-    outcome = ended.outcome
+    outcome, called = ended.outcome, names.cells(work.selected)
     for end in (*outcome.ends, *outcome.underived):
         if end.state in ("failed", "doubtful"):
             known: dict[str, Any] = {"cell": end.cells[0], "key": end.key, "task": end.task, "reason": end.reason}
-            voice.say(f"{end.state}: {end.cells[0]}: {end.reason}", level="error", event=end.state, **known)
+            voice.say(
+                f"{end.state}: {text.name_of(end, called)}: {end.reason}", level="error", event=end.state, **known
+            )
     document = documents.ran(outcome, work.origin, len(work.cells))
     del document["failures"]
     document |= {"stopped": outcome.stopped} if outcome.stopped else {}

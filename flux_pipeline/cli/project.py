@@ -96,6 +96,8 @@ class Project:
     @property
     def selected(self) -> list[tuple[str, list[Cell]]]:
         """The selected cells of each manifest, by its name."""
+        if len(self.parts) == 1:
+            return [(str(self.parts[0].manifest), [*self.cells])]
         chosen = frozenset(map(id, self.cells))
         return [
             (str(part.manifest), [cell for cell in part.expansion.cells if id(cell) in chosen]) for part in self.parts

@@ -42,7 +42,7 @@ def command(as_json: bool, by: By | None, form: str, show: bool, **scope: Any) -
 
 def _states(work: Project, form: str) -> None:
     from flux_pipeline.cli.project import print_document
-    from flux_pipeline.report import documents, standing, text
+    from flux_pipeline.report import documents, names, standing, text
     from flux_pipeline.report.controls import plain
     from flux_pipeline.review.standing import document, told
 
@@ -51,12 +51,13 @@ def _states(work: Project, form: str) -> None:
     if form == "json":
         print_document(documents.status(plan, history) | document(work.standings(history)))
         return
-    of = work.cells, standing.states_of_plan(plan), history, work.named()
+    parts = work.selected
+    of = parts, standing.states_of_plan(plan), history, work.named()
     if form == "csv":
         click.echo(standing.text_csv(standing.standings(*of)), nl=False)
         return
     _print(standing.table(*of))
-    for line in text.status(plan, history, terminal.columns(sys.stdout), terminal.paint):
+    for line in text.status(plan, history, terminal.columns(sys.stdout), terminal.paint, names.cells(parts)):
         click.echo(line, color=voice.color())
     for line in told(work.standings(history)):
         click.echo(plain(line))
@@ -64,10 +65,11 @@ def _states(work: Project, form: str) -> None:
 
 def _costs(work: Project, by: By, form: str) -> None:
     from flux_pipeline.cli.project import print_document
-    from flux_pipeline.report import costs
+    from flux_pipeline.report import costs, names
 
     history = work.history()
-    found, whole = costs.costs(history, by, work.named()), costs.total(history)
+    owners = names.owners([(str(part.manifest), part.expansion.cells) for part in work.parts])
+    found, whole = costs.costs(history, by, work.named(), owners), costs.total(history)
     if form == "json":
         print_document(costs.document(found, whole, by))
     elif form == "csv":

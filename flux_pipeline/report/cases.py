@@ -9,7 +9,8 @@ from decimal import Decimal
 
 from flux_pipeline.ledger.facts import Submission
 from flux_pipeline.ledger.history import History
-from flux_pipeline.manifest.cells import Cell
+from flux_pipeline.report import names
+from flux_pipeline.report.names import Parts
 from flux_pipeline.report.state import state_at_end
 from flux_pipeline.run.outcome import Outcome
 
@@ -18,6 +19,7 @@ from flux_pipeline.run.outcome import Outcome
 class Case:
     """A cell at the end of a run.
 
+    `suite` is what its entry is called and `name` what itself is: with the manifest where two have an entry of that id.
     `reason` is empty for a cell that is saved with everything derived of it. `cost` is in dollars, None if nobody knows
     or nothing was asked; of cells that share a render, the first has it. `seconds` is how long the task took, by the
     lockfile.
@@ -25,7 +27,9 @@ class Case:
 
     manifest: str
     entry: str
+    suite: str
     cell: str
+    name: str
     path: str
     state: str
     reason: str
@@ -34,15 +38,16 @@ class Case:
     seconds: float
 
 
-def cases(parts: Iterable[tuple[str, Iterable[Cell]]], outcome: Outcome, history: History) -> tuple[Case, ...]:
+def cases(parts: Parts, outcome: Outcome, history: History) -> tuple[Case, ...]:
     """Return every cell of `parts`, which are the names of manifests with their selected cells."""
     return tuple(_cases(parts, outcome, history))
 
 
-def _cases(parts: Iterable[tuple[str, Iterable[Cell]]], outcome: Outcome, history: History) -> Iterator[Case]:
+def _cases(parts: Parts, outcome: Outcome, history: History) -> Iterator[Case]:
     ends = {end.key: end for end in outcome.ends}
     underived = _underived(outcome)
     charged: set[str] = set()
+    suites = names.entries(parts)
     for manifest, cells in parts:
         for cell in cells:
             end = ends.get(cell.key)
@@ -54,7 +59,9 @@ def _cases(parts: Iterable[tuple[str, Iterable[Cell]]], outcome: Outcome, histor
             yield Case(
                 manifest=manifest,
                 entry=cell.entry,
+                suite=suites[manifest, cell.entry],
                 cell=cell.id,
+                name=cell.id if suites[manifest, cell.entry] == cell.entry else f"{manifest}: {cell.id}",
                 path=cell.path,
                 state=state,
                 reason=reason,

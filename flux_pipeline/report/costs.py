@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any, Literal
 
 from flux_pipeline.ledger.facts import MODEL, Submission
@@ -40,14 +41,16 @@ class Cost:
     open: int
 
 
-def costs(history: History, by: By, models: Mapping[str, str]) -> tuple[Cost, ...]:
+def costs(
+    history: History, by: By, models: Mapping[str, str], owners: Mapping[str, str] = MappingProxyType({})
+) -> tuple[Cost, ...]:
     """Return the lines, sorted by name; what the manifest no longer names has lines of its own, after the others.
 
-    `models` has the model of every render that the manifest names, by key.
+    `models` has the model of every render that the manifest names, by key, and `owners` the entry that it counts for now.
     """
     groups: dict[tuple[bool, str], list[Submission]] = {}
     for one in history.submissions.values():
-        groups.setdefault((one.key not in models, _name(one, by, models)), []).append(one)
+        groups.setdefault((one.key not in models, _name(one, by, models, owners)), []).append(one)
     return tuple(_cost(name, groups[unnamed, name], named=not unnamed) for unnamed, name in sorted(groups))
 
 
@@ -123,10 +126,10 @@ def _failed(one: Submission) -> bool:
     return not one.finished and (refused or (one.settled is not None and one.settled.state == "failed"))
 
 
-def _name(one: Submission, by: By, models: Mapping[str, str]) -> str:
+def _name(one: Submission, by: By, models: Mapping[str, str], owners: Mapping[str, str]) -> str:
     match by:
-        case "entry":
-            return (one.cell or "").partition("/")[0] or UNKNOWN
+        case "entry":  # a lockfile keeps the name that it had when it was asked for
+            return owners.get(one.key) or (one.cell or "").partition("/")[0] or UNKNOWN
         case "day":
             return _day(one.settled.at if one.settled is not None else "") or _day(one.intended_at or "") or UNKNOWN
         case "model":

@@ -34,7 +34,7 @@ def xml(cases: Iterable[Case], *, seconds: float, exit_code: int, stopped: str) 
     for one in cases:
         found = suites.get((one.manifest, one.entry))
         if found is None:
-            found = suites[one.manifest, one.entry] = SubElement(root, "testsuite", name=_text(one.entry))
+            found = suites[one.manifest, one.entry] = SubElement(root, "testsuite", name=_text(one.suite))
             _properties(found, {"manifest": one.manifest})
         _case(found, one)
     for suite in suites.values():

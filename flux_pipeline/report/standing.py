@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from flux_pipeline.ledger.history import History
-from flux_pipeline.manifest.cells import Cell
 from flux_pipeline.plan import Plan
+from flux_pipeline.report import names
 from flux_pipeline.report.controls import plain
+from flux_pipeline.report.names import Parts
 from flux_pipeline.report.state import state_at_end, state_of
 from flux_pipeline.report.table import Table, as_csv
 from flux_pipeline.report.text import known
@@ -59,9 +60,9 @@ def running(outcome: Outcome) -> int:
     return [*map(state_at_end, outcome.ends)].count("running")
 
 
-def table(cells: Sequence[Cell], states: Mapping[str, str], history: History, named: Collection[str]) -> Table:
+def table(parts: Parts, states: Mapping[str, str], history: History, named: Collection[str]) -> Table:
     """Return a row for everything that `standings` has, and the total."""
-    rows = standings(cells, states, history, named)
+    rows = standings(parts, states, history, named)
     return Table(
         head=HEAD,
         rows=tuple(row.row(name) for name, row in rows.items()),
@@ -76,21 +77,19 @@ def text_csv(rows: Mapping[str, Standing]) -> str:
     return as_csv((*HEAD[:-1], "spent_usd", "unknown_prices"), [row.record(name) for name, row in rows.items()])
 
 
-def standings(
-    cells: Sequence[Cell], states: Mapping[str, str], history: History, named: Collection[str]
-) -> dict[str, Standing]:
-    """Return how each entry stands, in the manifest's order, and then money that belongs to none of these cells.
+def standings(parts: Parts, states: Mapping[str, str], history: History, named: Collection[str]) -> dict[str, Standing]:
+    """Return how each entry stands, in the manifests' order, and then money that belongs to none of these cells.
 
     A render that several entries share is paid for once, and counts for the first. `named` are the keys of all cells,
     selected or not.
     """
     rows: dict[str, Standing] = {}
-    owners: dict[str, str] = {}
-    for cell in cells:
-        row = rows.setdefault(cell.entry, Standing())
-        row.cells += 1
-        row.states[states.get(cell.key, "pending")] += 1
-        owners.setdefault(cell.key, cell.entry)
+    called, owners = names.entries(parts), names.owners(parts)
+    for manifest, cells in parts:
+        for cell in cells:
+            row = rows.setdefault(called[manifest, cell.entry], Standing())
+            row.cells += 1
+            row.states[states.get(cell.key, "pending")] += 1
     for one in history.submissions.values():
         if one.settled is None:
             continue

@@ -55,7 +55,7 @@ def _lines(outcome: Outcome, table: Table, cases: Iterable[Case], title: str) ->
         yield "|---|---|---|---|"
         for one in failures:
             reason = one.reason if len(one.reason) <= _MOST_REASON else f"{one.reason[:_MOST_REASON]}…"
-            yield f"| {escaped(one.cell)} | {one.state} | {escaped(one.task or '')} | {escaped(reason)} |"
+            yield f"| {escaped(one.name)} | {one.state} | {escaped(one.task or '')} | {escaped(reason)} |"
 
 
 def _table(table: Table) -> Iterator[str]:

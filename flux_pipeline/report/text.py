@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import posixpath
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from functools import lru_cache
+from types import MappingProxyType
 
 from flux_pipeline.derivation import Saving
 from flux_pipeline.ledger.history import History
@@ -16,8 +17,11 @@ from flux_pipeline.report.controls import plain
 from flux_pipeline.report.state import state_at_end, state_of
 from flux_pipeline.report.table import Paint, unpainted
 from flux_pipeline.report.widths import clamp, width, wrapped
-from flux_pipeline.run.outcome import Outcome
+from flux_pipeline.run.outcome import End, Outcome
 
+Called = Mapping[tuple[str, str], str]  # what cells are called that are not called by their ids, by key and id
+
+_BY_THEIR_IDS: Called = MappingProxyType({})
 _MOST_FAILURES = 20
 _UNSAVED = ("failed", "doubtful", "running", "pending")
 _NEXT = {
@@ -86,12 +90,19 @@ def summed(plan: Plan) -> str:
     )
 
 
-def status(plan: Plan, history: History, columns: int | None = None, paint: Paint = unpainted) -> Iterator[str]:
+def status(
+    plan: Plan,
+    history: History,
+    columns: int | None = None,
+    paint: Paint = unpainted,
+    called: Called = _BY_THEIR_IDS,
+) -> Iterator[str]:
     """Yield money, and what is not yet on disk; in so many columns, None is no limit."""
     yield f"{known(history.spent(), history.unpriced(settled=True))} spent, {reserved(history)} reserved"
     for one in plan.renders:
         if (state := state_of(one)) not in ("saved", "pending"):
-            yield from _named(state, one.cells[0], one.reason, columns, paint)
+            name = called.get((one.key, one.cells[0]), one.cells[0])
+            yield from _named(state, name, one.reason, columns, paint)
 
 
 def reserved(history: History) -> str:
@@ -110,14 +121,20 @@ def _named(state: str, cell: str, reason: str, columns: int | None, paint: Paint
         yield f"{'':<10}{line}"
 
 
-def ran(outcome: Outcome, reserved: str = "", columns: int | None = None, paint: Paint = unpainted) -> Iterator[str]:
+def ran(
+    outcome: Outcome,
+    reserved: str = "",
+    columns: int | None = None,
+    paint: Paint = unpainted,
+    called: Called = _BY_THEIR_IDS,
+) -> Iterator[str]:
     """Yield how a run ended: failures with their reasons, what was done, what to do next.
 
     `reserved` are the dollars that tasks under way may still cost, in words. None columns is no limit.
     """
     unsaved = [end for end in (*outcome.ends, *outcome.underived) if end.state in ("failed", "doubtful")]
     for end in unsaved[:_MOST_FAILURES]:
-        yield from _headed(end.state, f"{end.cells[0]}: {end.reason}", columns, paint)
+        yield from _headed(end.state, f"{name_of(end, called)}: {end.reason}", columns, paint)
     if len(unsaved) > _MOST_FAILURES:
         yield from fitted(f"… and {len(unsaved) - _MOST_FAILURES} more: `flux-pipeline status` names them all", columns)
     if outcome.stopped:
@@ -125,6 +142,11 @@ def ran(outcome: Outcome, reserved: str = "", columns: int | None = None, paint:
     yield from fitted(done(outcome, reserved), columns)
     if outcome.exit_code in _NEXT:
         yield from fitted(_NEXT[outcome.exit_code], columns)
+
+
+def name_of(end: End, called: Called = _BY_THEIR_IDS) -> str:
+    """Return what the cell of an end is called."""
+    return called.get((end.key, end.cells[0]), end.cells[0])
 
 
 def _headed(head: str, said: str, columns: int | None, paint: Paint) -> Iterator[str]:

@@ -292,6 +292,21 @@ def test_costs_are_told_by_entry_day_and_model(begin):
     ]
 
 
+def test_what_is_asked_for_now_was_spent_on_the_entry_that_asks_for_it_now(begin):
+    workshop, call = begin()
+    call("run", "--no-progress")
+    workshop.write(entry("cup", seeds=(1, 2)))
+    assert csv_lines(call("status", "--by", "entry", "--format", "csv")) == {
+        ("cup", "true", "0.06"), ("hero", "false", "0.03"),
+    }  # fmt: skip
+    assert {"cup", "(not"} <= rows(call("status").out).keys()
+
+
+def csv_lines(done):
+    found = csv.DictReader(io.StringIO(done.out))
+    return {(row["entry"], row["in_manifest"], row["spent_usd"]) for row in found}
+
+
 def test_without_a_lockfile_nothing_was_spent(begin):
     _, call = begin()
     assert "nothing was spent" in call("status", "--by", "day").out

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import html
 import json
 from decimal import Decimal
+from xml.etree import ElementTree as ET
 
 import pytest
 from cli.workshop import FAST, entry
@@ -100,6 +102,37 @@ def test_one_lockfile_for_several_manifests_is_refused(pair):
     done = pair.call("plan", *BOTH, "--lockfile", "manifests/all.lock")
     assert done.code == 2
     assert "--lockfile" in done.err
+
+
+@pytest.fixture
+def namesakes(open_workshop):
+    """A workshop with two manifests that both have an entry `mug`; one picture of the second one is refused."""
+    workshop = open_workshop(faults=[{"on": "run", "what": "moderated", "match": {"seed": "3"}}])
+    workshop.write(entry("mug", seeds=(1, 2)))
+    second(workshop, entry("mug", seeds=(3, 4, 5)))
+    return workshop
+
+
+def entries_of(text):
+    return [line.split("  ")[0] for line in text.splitlines() if "  $" in line]
+
+
+def test_two_entries_of_one_id_are_told_apart_by_their_manifests_wherever_they_are_told(namesakes):
+    both = [f"{name}: mug" for name in BOTH]
+    page = namesakes.folder / "page.md"
+    done = namesakes.call("run", *BOTH, "--junit", "junit.xml", GITHUB_STEP_SUMMARY=str(page))
+    assert entries_of(done.err) == [*both, "total"]
+    assert "failed: manifests/n.yaml: mug/seed=3,size=64x64: " in done.err
+    suites = ET.parse(namesakes.folder / "junit.xml").getroot().iter("testsuite")
+    assert [suite.get("name") for suite in suites] == both
+    assert html.unescape(page.read_text()).count("n.yaml: mug") == 2
+    status = namesakes.call("status", *BOTH).out
+    assert entries_of(status) == [*both, "total"]
+    assert "failed    manifests/n.yaml: mug/seed=3,size=64x64  " in status
+    table = namesakes.call("status", *BOTH, "--format", "csv").out
+    assert [line.partition(",")[0] for line in table.splitlines()[1:]] == both
+    assert entries_of(namesakes.call("status", *BOTH, "--by", "entry").out) == [*both, "total"]
+    assert "manifests" not in namesakes.call("status", BOTH[1]).out
 
 
 def test_status_verify_prune_cancel_and_audit_look_at_all_of_them(pair):

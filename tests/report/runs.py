@@ -53,5 +53,5 @@ def told(ended, *cells, history=None, manifest="manifests/m.yaml"):
     """Return the cases of a run, and the table that goes with them."""
     history = fold(()) if history is None else history
     named = {one.key for one in cells}
-    table = standing.table(cells, standing.states_of_run(ended), history, named)
+    table = standing.table([(manifest, cells)], standing.states_of_run(ended), history, named)
     return cases([(manifest, cells)], ended, history), table

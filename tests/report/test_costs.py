@@ -63,6 +63,12 @@ def test_what_the_manifest_no_longer_names_has_a_line_of_its_own():
     assert "hero (not in the manifest)" in "\n".join(lines(costs.table(found, costs.total(told), "entry")))
 
 
+def test_a_renamed_entry_is_told_by_its_name_of_now_and_only_what_is_gone_by_the_old_one():
+    told = fold([one(1, settled=PAID), one(2, settled=PAID)])
+    found = costs.costs(told, "entry", {"1" * 64: "o/m"}, {"1" * 64: "cup"})
+    assert [(cost.name, cost.named) for cost in found] == [("cup", True), ("hero", False)]
+
+
 def test_an_unknown_price_is_shown_as_unknown_in_every_format():
     told = fold([one(1, settled=replace(PAID, cost=None))])
     found, whole = costs.costs(told, "entry", {}), costs.total(told)
