@@ -51,11 +51,11 @@ def _tell_programs(work: Project, ended: Ended) -> None:
             voice.say(
                 f"{end.state}: {text.name_of(end, called)}: {end.reason}", level="error", event=end.state, **known
             )
-    document = documents.ran(outcome, work.origin, len(work.cells))
+    document = documents.ran(outcome, work.origin, len(work.cells), ended.history)
     del document["failures"]
     document |= {"stopped": outcome.stopped} if outcome.stopped else {}
-    document["counts"] |= {"running": standing.running(outcome)}
-    document["cost_usd"] |= {"reserved": documents.dollars(ended.history.reserved() - ended.history.spent())}
+    document["counts"] = {"running": 0, **document["counts"]}
+    document["cost_usd"] = {"reserved": 0.0, **document["cost_usd"]}
     voice.say(
         text.done(outcome, _reserved(ended)), level="error" if outcome.exit_code else "info", event="end", **document
     )

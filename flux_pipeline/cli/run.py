@@ -96,7 +96,7 @@ def command(
     table = ending.table(work, ended)
     reports.ended(work, outcome, ended.history, table)  # first: a pipe that is closed ends the program
     if as_json:
-        project.print_document(documents.ran(outcome, work.origin, len(work.cells)))
+        project.print_document(documents.ran(outcome, work.origin, len(work.cells), ended.history))
     ending.tell(work, ended, table, quiet=quiet)
     return outcome.exit_code
 

@@ -11,7 +11,7 @@ from flux_pipeline.derivation import Saving
 from flux_pipeline.ledger.history import History
 from flux_pipeline.manifest.cells import Cell
 from flux_pipeline.plan import Plan, PlannedRender
-from flux_pipeline.report.state import STATES, state_of
+from flux_pipeline.report.state import STATES, state_at_end, state_of
 from flux_pipeline.run.outcome import Outcome
 
 UNKNOWN = "unknown_prices"
@@ -56,10 +56,16 @@ def planned(plan: Plan, saving: Saving, notes: Iterable[str] = ()) -> dict[str, 
     } | ({"notes": said} if (said := list(notes)) else {})
 
 
-def ran(outcome: Outcome, origin: Mapping[str, Any], cells: int) -> dict[str, Any]:
-    """Return what `run --json` prints; `origin` names manifest and lockfile."""
+def ran(outcome: Outcome, origin: Mapping[str, Any], cells: int, history: History | None = None) -> dict[str, Any]:
+    """Return what `run --json` prints; `origin` names manifest and lockfile, `history` is that of its end.
+
+    Other programs add the counts up, so `pending` counts every render that has not ended. Where some of them have a task
+    that goes on, `running` says how many, and where dollars may still go, `reserved` says so.
+    """
     counts = {"cells": cells, "renders": len(outcome.ends)}
     counts |= {state: outcome.count(state) for state in ("saved", "failed", "pending", "doubtful")}
+    if running := [*map(state_at_end, outcome.ends)].count("running"):
+        counts["running"] = running
     done = outcome.session
     session = {
         "submitted": done.submitted,
@@ -74,7 +80,8 @@ def ran(outcome: Outcome, origin: Mapping[str, Any], cells: int) -> dict[str, An
         "counts": counts,
         "session": session,
         "cost_usd": total("session", outcome.charged, outcome.uncharged)
-        | total("total", outcome.spent, outcome.unpriced),
+        | total("total", outcome.spent, outcome.unpriced)
+        | (_reserved(history) if history else {}),
         "seconds": round(outcome.seconds, 3),
         "exit_code": outcome.exit_code,
         "failures": [
@@ -83,6 +90,11 @@ def ran(outcome: Outcome, origin: Mapping[str, Any], cells: int) -> dict[str, An
             if end.state in ("failed", "doubtful")
         ],
     }
+
+
+def _reserved(history: History) -> dict[str, Any]:
+    known, unknown = history.reserved() - history.spent(), history.unpriced(settled=False)
+    return {"reserved": dollars(known or None)} if known or unknown else {}
 
 
 def status(plan: Plan, history: History) -> dict[str, Any]:

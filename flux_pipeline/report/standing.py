@@ -55,11 +55,6 @@ def states_of_run(outcome: Outcome) -> dict[str, str]:
     return {end.key: state_at_end(end) for end in outcome.ends}
 
 
-def running(outcome: Outcome) -> int:
-    """Return how many renders have a task that was left to itself."""
-    return [*map(state_at_end, outcome.ends)].count("running")
-
-
 def table(parts: Parts, states: Mapping[str, str], history: History, named: Collection[str]) -> Table:
     """Return a row for everything that `standings` has, and the total."""
     rows = standings(parts, states, history, named)

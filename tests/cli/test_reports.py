@@ -163,6 +163,9 @@ def test_tasks_that_were_left_running_and_what_they_may_cost_are_in_the_last_lin
     assert "0 of 3 pictures on disk: 3 submitted, 3 running; $0.00 this run, $0.00 in all, $0.09 reserved" in done.err
     told = records(call("run", "--submit-only", "--log-format", "json").err)[-1]
     assert (told["counts"]["running"], told["cost_usd"]["reserved"]) == (3, 0.09)
+    document = call("run", "--submit-only", "--json").document
+    assert (document["counts"], document["cost_usd"]) == (told["counts"], told["cost_usd"])
+    assert document["counts"]["pending"] == 3
 
 
 def test_a_run_that_only_collects_does_not_say_that_it_will_submit(begin):
