@@ -18,7 +18,7 @@ import orjson
 
 from flux_pipeline import derivation
 from flux_pipeline.cli import voice
-from flux_pipeline.cli.sources import can_write, read_source, reader_beside
+from flux_pipeline.cli.sources import can_write, read_source, reader_beside, say_if_torn
 from flux_pipeline.derivation import Derivation, Saving
 from flux_pipeline.errors import ManifestError, Problem, UsageError
 from flux_pipeline.files.save import Files
@@ -103,10 +103,12 @@ class Project:
             (str(part.manifest), [cell for cell in part.expansion.cells if id(cell) in chosen]) for part in self.parts
         ]
 
-    def history(self) -> History:
-        """Read the lockfiles without holding them; an empty history where there is none."""
-        found = (contents.read(part.lockfile) for part in self.parts)
-        return fold(one for each in found if each is not None for one in each.history.submissions.values())
+    def history(self, *, aloud: bool = False) -> History:
+        """Read the lockfiles without holding them; `aloud` says where a last line was not read."""
+        found = [(each, part.lockfile) for part in self.parts if (each := contents.read(part.lockfile))]
+        for torn in found if aloud else ():
+            say_if_torn(*torn)
+        return fold(one for each, _ in found for one in each.history.submissions.values())
 
     def plan(self, history: History) -> Plan:
         """Look at the files and decide every render's step."""

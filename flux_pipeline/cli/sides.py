@@ -15,6 +15,7 @@ import click
 from flux_pipeline.cli import project
 from flux_pipeline.cli.project import Project
 from flux_pipeline.cli.revision import Revision, revision
+from flux_pipeline.cli.sources import say_if_torn
 from flux_pipeline.comparison import Comparison, Side
 from flux_pipeline.errors import LockfileDamaged, UsageError
 from flux_pipeline.ledger import contents
@@ -103,9 +104,7 @@ def _lockfile(path: Path) -> Contents:
 
 def _whole(found: Contents, path: Path | str) -> Contents:
     """Say so where a lockfile's last line was not read; what its line ends with is missing."""
-    if found.torn and contents.whole(found.torn) is None:
-        hint = "; the next run or `flux-pipeline merge` puts it aside" if isinstance(path, Path) else ""
-        click.echo(f"note: the last line of {path} is unfinished and was not read{hint}", err=True)
+    say_if_torn(found, path)
     return found
 
 

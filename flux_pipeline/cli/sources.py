@@ -6,7 +6,9 @@ import os
 import stat
 from pathlib import Path
 
+from flux_pipeline.cli import voice
 from flux_pipeline.errors import UsageError
+from flux_pipeline.ledger.contents import Contents, whole
 
 _MOST_BYTES = 2 << 20
 _MOST_ROW_BYTES = 16 << 20
@@ -40,6 +42,13 @@ class Beside:
 def reader_beside(manifest: Path) -> Beside:
     """Return what reads the files of rows that a manifest names."""
     return Beside(manifest)
+
+
+def say_if_torn(found: Contents, path: Path | str) -> None:
+    """Say so where a lockfile's last line was not read; `path` is a text where no command can put that line aside."""
+    if found.torn and whole(found.torn) is None:
+        hint = "; the next run or `flux-pipeline merge` puts it aside" if isinstance(path, Path) else ""
+        voice.say(f"the last line of {path} is unfinished and was not read{hint}", head="note")
 
 
 def _bytes_of(path: Path, most: int, kind: str, remedy: str) -> bytes:
