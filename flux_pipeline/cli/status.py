@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,6 +13,7 @@ from flux_pipeline.cli import options, terminal, voice
 
 if TYPE_CHECKING:
     from flux_pipeline.cli.project import Project
+    from flux_pipeline.plan import Plan, PlannedRender
     from flux_pipeline.report.costs import By
     from flux_pipeline.report.table import Table
 
@@ -46,7 +49,7 @@ def _states(work: Project, form: str) -> None:
     from flux_pipeline.report.controls import plain
     from flux_pipeline.review.standing import document, told
 
-    history = work.history()
+    history = work.history(aloud=True)
     plan = work.plan(history)
     if form == "json":
         print_document(documents.status(plan, history) | document(work.standings(history)))
@@ -57,17 +60,34 @@ def _states(work: Project, form: str) -> None:
         click.echo(standing.text_csv(standing.standings(*of)), nl=False)
         return
     _print(standing.table(*of))
+    plan = _with_rejected(plan, work.root)
     for line in text.status(plan, history, terminal.columns(sys.stdout), terminal.paint, names.cells(parts)):
         click.echo(line, color=voice.color())
     for line in told(work.standings(history)):
         click.echo(plain(line))
 
 
+def _with_rejected(plan: Plan, root: Path) -> Plan:
+    """Say of what is paid for where a file of it lies that failed its check: the lockfile does not know."""
+    from flux_pipeline.files.names import rejected
+    from flux_pipeline.plan import Plan, Step
+
+    def told(one: PlannedRender) -> PlannedRender:
+        if one.step is not Step.FETCH:
+            return one
+        path = PurePosixPath(one.paths[0])
+        aside = path.with_name(rejected(path.name))
+        there = f"{one.reason}; a file that did not pass the check is at {aside}"
+        return replace(one, reason=there) if (root / aside).is_file() else one
+
+    return Plan(tuple(map(told, plan.renders)))
+
+
 def _costs(work: Project, by: By, form: str) -> None:
     from flux_pipeline.cli.project import print_document
     from flux_pipeline.report import costs, names
 
-    history = work.history()
+    history = work.history(aloud=True)
     owners = names.owners([(str(part.manifest), part.expansion.cells) for part in work.parts])
     found, whole = costs.costs(history, by, work.named(), owners), costs.total(history)
     if form == "json":

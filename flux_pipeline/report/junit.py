@@ -16,6 +16,7 @@ _NOT_XML = "[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 _UNWANTED = re.compile(f"{_NOT_XML}|[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _VERDICTS: Mapping[str, tuple[str, str]] = {  # the element, and the attribute of a suite that counts it
     "failed": ("failure", "failures"),
+    "paid": ("failure", "failures"),
     "doubtful": ("error", "errors"),
     "running": ("skipped", "skipped"),
     "pending": ("skipped", "skipped"),

@@ -26,5 +26,7 @@ def state_of(one: PlannedRender) -> str:
 
 
 def state_at_end(end: End) -> str:
-    """Return the state of an end; a task that was left to itself is `running`."""
+    """Return the state of an end in the words of `status`: a task that was left to itself is `running`."""
+    if end.paid:
+        return "paid"
     return "running" if end.state == "pending" and end.task is not None else end.state

@@ -36,7 +36,7 @@ def broken(title: str, reason: str, *, most: int = MOST_BYTES) -> str:
 
 def _lines(outcome: Outcome, table: Table, cases: Iterable[Case], title: str) -> Iterator[str]:
     saved, wanted = outcome.count("saved"), len(outcome.ends)
-    failures = [one for one in cases if one.state in ("failed", "doubtful")]
+    failures = [one for one in cases if one.state in ("failed", "paid", "doubtful")]
     mark = "✅" if outcome.exit_code == 0 else "❌" if failures else "⚠️"
     yield f"## {mark} {escaped(title)}: {saved} of {wanted} pictures on disk"
     yield ""

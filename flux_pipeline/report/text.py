@@ -23,7 +23,16 @@ Called = Mapping[tuple[str, str], str]  # what cells are called that are not cal
 
 _BY_THEIR_IDS: Called = MappingProxyType({})
 _MOST_FAILURES = 20
-_UNSAVED = ("failed", "doubtful", "running", "pending")
+_UNSAVED = {
+    "paid": "paid for but not on disk",
+    "failed": "failed",
+    "doubtful": "doubtful",
+    "running": "running",
+    "pending": "pending",
+}
+_LEFT_OVER = (
+    "The next run fetches what is paid for; what the service no longer has, `run --rerender-expired` pays for again."
+)
 _NEXT = {
     3: "Once that is settled, or --max-cost is raised, run the same command again: it resumes.",
     4: "Nothing unclear is paid for again. Look at your tasks on Wiro, or run again with --resubmit-doubtful.",
@@ -99,10 +108,14 @@ def status(
 ) -> Iterator[str]:
     """Yield money, and what is not yet on disk; in so many columns, None is no limit."""
     yield f"{known(history.spent(), history.unpriced(settled=True))} spent, {reserved(history)} reserved"
+    left_over = False
     for one in plan.renders:
         if (state := state_of(one)) not in ("saved", "pending"):
             name = called.get((one.key, one.cells[0]), one.cells[0])
             yield from _named(state, name, one.reason, columns, paint)
+            left_over |= state == "paid"
+    if left_over:
+        yield from fitted(_LEFT_OVER, columns)
 
 
 def reserved(history: History) -> str:
@@ -185,7 +198,7 @@ def done(outcome: Outcome, reserved: str = "") -> str:
     )
     done = "".join(f"{count} {word}, " for count, word in did if count)
     states = Counter(map(state_at_end, outcome.ends))
-    left = "".join(f"{states[state]} {state}, " for state in _UNSAVED if states[state])
+    left = "".join(f"{states[state]} {words}, " for state, words in _UNSAVED.items() if states[state])
     submitted = "" if session.submitted else "nothing submitted, "
     saved = outcome.count("saved")
     return (

@@ -25,13 +25,17 @@ class Spending:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class End:
-    """Where one render ended. `reason` says why it is not saved, empty where it is."""
+    """Where one render ended. `reason` says why it is not saved, empty where it is.
+
+    `paid` is whether a failed one was paid for all the same: its picture is made, but was not had.
+    """
 
     key: str
     cells: tuple[str, ...]
     state: State
     task: str | None
     reason: str
+    paid: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +112,7 @@ def _end(job: Job) -> End:
         state=state,
         task=job.submission.task if job.submission else None,
         reason="" if state == "saved" else job.reason,
+        paid=state == "failed" and job.submission is not None and job.submission.finished,
     )
 
 

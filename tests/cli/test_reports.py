@@ -168,6 +168,31 @@ def test_tasks_that_were_left_running_and_what_they_may_cost_are_in_the_last_lin
     assert document["counts"]["pending"] == 3
 
 
+def test_a_lockfile_s_unfinished_last_line_is_said_by_status_as_by_compare(begin):
+    workshop, call = begin()
+    call("run", "--no-progress")
+    with workshop.lockfile.open("ab") as file:
+        file.write(b'{"id": "torn')
+    said = "note: the last line of manifests/m.lock is unfinished and was not read; the next run or"
+    assert [call("status", *flags).err.count(said) for flags in ((), ("--json",), ("--by", "day"))] == [1, 1, 1]
+
+
+def test_what_was_paid_for_and_not_had_counts_the_same_after_a_run_and_in_status(begin):
+    workshop, call = begin(faults=[*FAILING, {"on": "cdn", "what": "gone"}])
+    done = call("run", "--no-progress", "--junit", "junit.xml")
+    assert done.code == 1
+    status = call("status").out
+    assert rows(done.err)["hero"] == rows(status)["hero"]
+    assert (rows(status)["hero"]["paid"], rows(status)["hero"]["failed"]) == ("2", "1")
+    assert "2 paid for but not on disk, 1 failed; $0.06 this run" in done.err
+    assert [*cases(workshop.folder / "junit.xml").values()].count(["properties", "failure"]) == 3
+    assert "The next run fetches what is paid for" in status
+    assert "--rerender-expired" in status
+    aside = workshop.folder / "outputs" / "hero" / "1.png.rejected"  # where a run keeps what did not pass its check
+    aside.write_bytes(b"no picture")
+    assert "a file that did not pass the check is at outputs/hero/1.png.rejected" in call("status").out
+
+
 def test_a_run_that_only_collects_does_not_say_that_it_will_submit(begin):
     _, call = begin()
     assert "3 to submit; about $0.09; nothing is submitted" in call("run", "--no-progress", "--collect-only").err
