@@ -39,7 +39,8 @@ class Table:
 def lines(table: Table, columns: int | None = None, paint: Paint = unpainted) -> Iterator[str]:
     """Yield the table, in so many columns; None is no limit.
 
-    Where they are too few, names lose their middle, then the gaps shrink, then numbers that are 0 everywhere go.
+    Where they are too few, names lose their middle, then the gaps shrink, then numbers that are 0 everywhere go. Where that
+    does not help, each row is told in words.
     """
     shown = [*table.rows, table.total] if table.total and len(table.rows) != 1 else [*table.rows]
     kept = [n for n, head in enumerate(table.head) if head not in table.optional or _counts(shown, n)]
@@ -49,6 +50,10 @@ def lines(table: Table, columns: int | None = None, paint: Paint = unpainted) ->
             gap = 1
         if _needed(table, shown, kept, gap) > columns:
             kept = [n for n in kept if n == 0 or _counts(shown, n)]
+        if _needed(table, shown, kept, gap) > columns:
+            for row in shown:
+                yield from _told(table, row, columns, paint)
+            return
     widths = {n: max(width(row[n]) for row in (table.head, *shown)) for n in kept}
     if columns is not None:
         rest = sum(widths[n] + gap for n in kept if n)
@@ -64,6 +69,24 @@ def lines(table: Table, columns: int | None = None, paint: Paint = unpainted) ->
         if number == 0:
             cells[0] = paint("dim", cells[0])
         yield (" " * gap).join(cells).rstrip()
+
+
+def _told(table: Table, row: Sequence[str], columns: int, paint: Paint) -> Iterator[str]:
+    """Yield a row as its name and, under it, the numbers that are not 0, each after its head."""
+    yield clamp(row[0], columns)
+    line, used = "", 0
+    for head, number in zip(table.head[1:], row[1:], strict=True):
+        if number in ("0", ""):
+            continue
+        words = f"{head} {number}"
+        if used and used + len(", ") + width(words) + len(",") > columns:
+            yield f"{line},"
+            line, used = "", 0
+        start = ", " if used else "  "
+        line += start + (paint(head, words) if head in table.roles else words)
+        used += len(start) + width(words)
+    if used:
+        yield line
 
 
 def _needed(table: Table, shown: Sequence[Sequence[str]], kept: Sequence[int], gap: int) -> int:

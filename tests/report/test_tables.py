@@ -68,6 +68,17 @@ def test_a_narrow_terminal_gives_up_numbers_that_are_nothing():
     assert all(width(line) <= 22 for line in shown)
 
 
+@given(st.integers(16, 60), st.lists(st.sampled_from(["0", "4", "123"]), min_size=6, max_size=6))
+def test_a_table_without_room_for_its_columns_tells_every_number_that_is_something(columns, numbers):
+    heads = ("entry", "cells", "saved", "paid", "failed", "doubtful", "unknown", "cost")
+    shown = [*lines(Table(head=heads, rows=(("an-entry", *numbers, "$0.12"),)), columns)]
+    assert all(width(line) <= columns for line in shown)
+    words = " ".join(shown).replace(",", "").split()
+    something = [number for number in numbers if number != "0"]
+    assert [word for word in words if word.isdecimal() and word != "0"] == something
+    assert "$0.12" in words
+
+
 def test_only_what_counts_is_painted():
     painted = [
         *lines(table(("a", "1", "3", "$1"), roles=frozenset({"failed"})), None, lambda role, text: f"<{role}>{text}")
