@@ -32,6 +32,8 @@ MARK = "<!doctype html><!-- flux-pipeline compare -->"  # by which a page is kno
 _MOST = 20_000  # characters of one text
 _DIGEST = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 _POLICY = f"default-src 'none'; style-src 'sha256-{_DIGEST}'; img-src data:; base-uri 'none'; form-action 'none'"
+_AMISS = ("failed", "cancelled", "doubtful")  # states that are more than not to be there yet
+_NARROW = 480  # pixels: a caption below less of a picture has a line of its own width
 _TAGS = {"kept": ("", ""), "gone": ("<del>", "</del>"), "new": ("<ins>", "</ins>")}
 
 
@@ -88,9 +90,11 @@ def _article(row: Row, at: int, before: Look | None, after: Look | None) -> Iter
             for name, old, new in changes
         )
         yield f"<table>{lines}</table>"
-    figures = "".join(_figure(look, when, row.cell) for look, when in ((before, "before"), (after, "after")) if look)
+    sides = ((before, "before", row.before), (after, "after", row.after))
+    figures = "".join(_figure(look, when, row.cell, side.state if side else "") for look, when, side in sides if look)
     if figures:
-        yield f'<div class="pair">{figures}</div>'
+        wide = any(look.width >= _NARROW for look in (before, after) if look)
+        yield f'<div class="pair{"" if wide else " narrow"}">{figures}</div>'
     if before and after and before.source and after.source:
         yield _views(at, row.cell)
     yield "</article>\n"
@@ -120,7 +124,7 @@ def _prompt(row: Row) -> str:
     return f'<p class="prompt quiet">{_text(same)}</p>' if (same := prompt(row)) else ""
 
 
-def _figure(look: Look, when: str, cell: str) -> str:
+def _figure(look: Look, when: str, cell: str, state: str) -> str:
     where = f": {_code(look.path)}" if look.path else f": {_text(look.reason)}" if look.source and look.reason else ""
     if look.source:
         image = (
@@ -128,7 +132,9 @@ def _figure(look: Look, when: str, cell: str) -> str:
             f'alt="{when}: {_text(cell)}">'
         )
     else:
-        image = f'<span class="none">{_text(look.reason or "too many pictures to show them all: open the file")}</span>'
+        marked, badge = (f" {state}", f'<b class="badge">{state}</b>') if state in _AMISS else ("", "")
+        reason = _text(look.reason or "too many pictures to show them all: open the file")
+        image = f'<span class="none{marked}">{badge}<span>{reason}</span></span>'
     if look.address:
         image = f'<a class="frame" href="{_text(look.address, None)}">{image}</a>'
     elif look.source:

@@ -11,7 +11,8 @@ body{margin:0;background:var(--ground);color:var(--ink);font:1rem/1.5 system-ui,
 main{margin:0 auto;max-width:72rem;padding:2.25rem 1.5rem 4rem}
 h1{font-size:1.75rem;line-height:1.2;letter-spacing:-.01em;margin:0 0 .4rem}
 h2{font-size:1rem;line-height:1.4;margin:0;font-weight:600;flex:1 1 16rem;min-width:0}
-h2 code{font-size:.95em}code{font:.9em/1.5 ui-monospace,monospace}
+h2 code{font-size:.95em;display:-webkit-box;overflow:hidden;-webkit-box-orient:vertical;-webkit-line-clamp:3;line-clamp:3}
+code{font:.9em/1.5 ui-monospace,monospace}
 p{margin:.25rem 0}.quiet{color:var(--quiet)}a{color:inherit}
 :focus-visible{outline:3px solid var(--accent);outline-offset:2px;border-radius:.2rem}
 .names .arrow{color:var(--quiet);padding:0 .35rem}
@@ -48,13 +49,21 @@ figcaption b{color:var(--ink);font-weight:600}
 a.frame:hover{outline:2px solid var(--accent);outline-offset:1px}
 .none{display:grid;place-items:center;width:16rem;max-width:100%;min-height:8rem;padding:1rem;text-align:center;font-size:.92rem;
 color:var(--quiet);border:1px dashed var(--quiet);border-radius:.4rem}
+.none.failed,.none.cancelled,.none.doubtful{align-content:center;gap:.5rem;color:var(--ink);border-style:solid}
+.none.failed,.none.cancelled{border-color:var(--gone);background:var(--gone-ground)}
+.none.doubtful{border-color:var(--accent);background:var(--accent-ground)}
+.badge{padding:.1rem .6rem;border-radius:1rem;font-size:.8rem;font-weight:600;line-height:1.4;color:var(--gone-ground);
+background:var(--gone)}
+.doubtful .badge{color:var(--accent-ground);background:var(--accent)}
 .view{display:flex;flex-wrap:wrap;gap:.3rem 1.1rem;margin:.9rem 0 0;padding:0;border:0;font-size:.92rem}
 .view legend{float:left;padding:0;margin-right:1.1rem;line-height:1.75rem;color:var(--quiet)}
 .view label{display:inline-flex;gap:.4rem;align-items:center;min-height:1.75rem;cursor:pointer}
 .view input{width:1.1rem;height:1.1rem;margin:0;accent-color:var(--accent)}
 @supports not selector(:has(a)){.view{display:none}}
 article:has(.one:checked) .pair{display:grid;grid-template-columns:fit-content(100%);grid-template-rows:auto auto;gap:0}
-article:has(.one:checked) figure{grid-area:1/1/3/2;display:grid;grid-template-rows:subgrid;max-width:100%}
+article:has(.one:checked) figure{grid-area:1/1/3/-1;display:grid;grid-template:subgrid/subgrid;max-width:100%}
+article:has(.one:checked) .narrow{grid-template-columns:fit-content(100%) 1fr;max-width:30rem}
+article:has(.one:checked) figcaption{grid-column:1/-1}
 article:has(.one:checked) .frame{width:100%}article:has(.one:checked) img{width:100%}
 article:has(.before:checked) figure+figure,article:has(.after:checked) figure:first-child{visibility:hidden}
 article:has(.half:checked) figure:first-child{z-index:1;pointer-events:none}

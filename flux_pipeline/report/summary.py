@@ -23,6 +23,12 @@ def escaped(text: str) -> str:
     return forge.escaped(_BLANK.sub(" ", text).strip())
 
 
+def _short(text: str) -> str:
+    """Return a text, escaped, with its middle cut out where it is very long: its ends tell cells apart."""
+    half = _MOST_REASON // 2
+    return escaped(text if len(text) <= _MOST_REASON else f"{text[:half]}…{text[-half:]}")
+
+
 def markdown(outcome: Outcome, table: Table, cases: Iterable[Case], *, title: str, most: int = MOST_BYTES) -> str:
     """Return the summary of a run, in at most so many bytes; `table` has the counts per entry."""
     return _bounded(_lines(outcome, table, cases, title), most)
@@ -55,7 +61,7 @@ def _lines(outcome: Outcome, table: Table, cases: Iterable[Case], title: str) ->
         yield "|---|---|---|---|"
         for one in failures:
             reason = one.reason if len(one.reason) <= _MOST_REASON else f"{one.reason[:_MOST_REASON]}…"
-            yield f"| {escaped(one.name)} | {one.state} | {escaped(one.task or '')} | {escaped(reason)} |"
+            yield f"| {_short(one.name)} | {one.state} | {_short(one.task or '')} | {escaped(reason)} |"
 
 
 def _table(table: Table) -> Iterator[str]:
@@ -64,7 +70,7 @@ def _table(table: Table) -> Iterator[str]:
     yield f"| {' | '.join(table.head[n] for n in kept)} |"
     yield f"|---|{'--:|' * (len(kept) - 1)}"
     for row in shown:
-        yield f"| {' | '.join(escaped(row[n]) for n in kept)} |"
+        yield f"| {' | '.join(_short(row[n]) for n in kept)} |"
 
 
 def _bounded(lines: Iterable[str], most: int) -> str:

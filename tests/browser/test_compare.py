@@ -136,6 +136,46 @@ def test_a_small_picture_is_not_blown_up_and_a_missing_side_takes_no_room(compar
         assert article.locator("figure").count() == 1
 
 
+@pytest.fixture(scope="module")
+def narrow(tmp_path_factory):
+    """The page of a cell with a very long id, before and after which are narrow pictures."""
+    path = "outputs/an-entry/color=red,size=256x2048.png"
+    look = Look(path=path, address="a.png", source=SVG, width=1, height=1)
+    request = Render(model="m/m", params={"prompt": "A red mug"}, key="1" * 64)
+    one = Version(key="1" * 64, state="saved", path=path, picture=None, task="1", model="m/m", request=request)
+    row = Row(cell="mug/" + "x" * 3000, before=one, after=replace(one, key="2" * 64))
+    whole = Comparison((row,), Row(cell="", before=None, after=None))
+    file = tmp_path_factory.mktemp("narrow") / "compare.html"
+    file.write_text("".join(page(Report(comparison=whole, old="a", new="b", looks={row.cell: (look, look)}))))
+    return file
+
+
+@pytest.mark.parametrize("viewport", [PHONE, DESK], ids=["phone", "desk"])
+def test_what_stands_under_a_narrow_picture_can_be_read_in_every_view(narrow, screen, viewport):
+    shown = screen(narrow, viewport=viewport)
+    for name in VIEWS:
+        shown.get_by_label(name, exact=True).check()
+        captions = shown.locator("figcaption").all()
+        assert min(one.bounding_box()["width"] for one in captions) >= 130
+        assert {one.bounding_box()["width"] for one in shown.locator("img").all()} == {1}, "nothing is blown up"
+        assert shown.evaluate("() => document.documentElement.scrollWidth") <= viewport["width"]
+
+
+def test_a_very_long_id_takes_three_lines(narrow, screen):
+    heading = screen(narrow, viewport=DESK).locator("h2")
+    assert heading.bounding_box()["height"] < 100
+    assert len(heading.text_content()) > 3000
+
+
+def test_a_cell_that_failed_is_marked_and_one_that_is_not_made_yet_is_not(compared, screen):
+    shown = screen(compared)
+    failed, pending = (shown.locator(".none").filter(has_text=words).first for words in ("moderation", "not made yet"))
+    assert failed.get_by_text("failed", exact=True).is_visible()
+    assert pending.text_content() == "not made yet"
+    ground = "(one) => getComputedStyle(one).borderTopColor"
+    assert failed.evaluate(ground) != pending.evaluate(ground)
+
+
 def told(folder, texts):
     """Write the page of a comparison in which everything that can be a text is one of these."""
     folder.mkdir()

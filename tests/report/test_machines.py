@@ -138,6 +138,15 @@ def test_a_table_of_the_summary_has_its_numbers():
     assert "| hero&#47;seed&#61;2 | failed | 7 | Moderated. |" in text
 
 
+def test_a_very_long_id_keeps_its_ends_in_the_summary():
+    one = cell(1, name=f"hero/first{'x' * 3000}last")
+    found, table = told(outcome(end(one, "failed", "Moderated."), exit_code=1), one)
+    line = summary.markdown(outcome(end(one, "failed")), table, found, title="m").splitlines()[-2]
+    assert len(line) < 1200
+    assert "first" in line
+    assert "last" in line
+
+
 @pytest.mark.parametrize("most", [900_000, 5_000, 300, 100, 0, -5])
 def test_a_summary_never_outgrows_its_room(most):
     cells = [cell(number) for number in range(2_000)]
