@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
-from flux_pipeline.cli import options
+from flux_pipeline.cli import options, terminal, voice
 
 if TYPE_CHECKING:
     from flux_pipeline.cli.sides import Sides
@@ -120,12 +121,13 @@ def _print(report: Report, form: str | None, page: Path | None, *, as_json: bool
     from flux_pipeline.cli import project
     from flux_pipeline.report import compare as told
     from flux_pipeline.report.compare_markdown import markdown
+    from flux_pipeline.report.compare_text import text
 
     if as_json:
         project.print_document(told.document(report))
     elif form == "text":
-        for line in told.text(report):
-            click.echo(line)
+        for line in text(report, terminal.columns(sys.stdout), terminal.paint):
+            click.echo(line, color=voice.color())
     elif form == "markdown" or page is None:
         click.echo(markdown(report), nl=False)
     else:

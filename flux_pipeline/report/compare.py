@@ -1,10 +1,10 @@
-"""A comparison in words and as a JSON document, and what all its forms share."""
+"""A comparison as a JSON document, and what all its forms share."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from flux_pipeline.report.text import known, money
 from flux_pipeline.report.wording import Piece, fitted, pieces
 
 _UNSEEN = re.compile(rf"(?:(?!\n){CONTROLS.pattern.removesuffix('+')}|[\ufffe\uffff])+")  # line ends are seen
-_MOST = 4000  # characters of one text
+MOST = 4000  # characters of one text
 NO_PROMPTS = "lockfiles do not hold prompts: name the manifest with --manifest, or compare it with --against REV"
 
 REHEARSED = "a rehearsal: nothing was paid"
@@ -68,7 +68,7 @@ class Report:
         return any(side.prompt is None for side in sides if side)
 
 
-def clean(text: str, most: int | None = _MOST) -> str:
+def clean(text: str, most: int | None = MOST) -> str:
     """Return a text without characters that act on their surroundings, cut when it is very long; line ends stay."""
     text = _UNSEEN.sub(" ", text.replace("\r\n", "\n"))
     return text if most is None or len(text) <= most else f"{text[: most - 1]}…"
@@ -183,42 +183,6 @@ def costs(total: Row) -> str:
         f"{amount(total.spent_before)} before, {amount(total.spent_after)} after ({signed(total.difference)}); "
         f"{paid} was paid in between, {due}"
     )
-
-
-def text(report: Report) -> Iterator[str]:
-    """Yield a block of lines for each cell that differs, then the counts and the dollars."""
-    yield f"--- {_line(report.old)}"
-    yield f"+++ {_line(report.new)}"
-    for row in report.comparison.differing:
-        due = f", {amount(row.due)} due" if row.due != Dollars() else ""
-        yield f"{kind(row):<8} {_line(title(row))}  {amount(row.spent_before)} → {amount(row.spent_after)}{due}"
-        yield from (f"  note     {_line(note)}" for note in notes(row))
-        changed, gap = "".join(map(_marked, shown(row, _MOST))), unknown(row)
-        if changed or gap:
-            yield f"  prompt   {' '.join(one for one in (gap and f'({gap})', changed) if one)}"
-        for name, (old, new) in row.parameters.items():
-            yield f"  {_line(name):<8} {_line(value(old))} → {_line(value(new))}"
-        if gap and row.before and row.after:
-            yield f"  key      {row.before.key[:12]} → {row.after.key[:12]}"
-        for word, look in zip(("before", "after"), report.looks.get(row.cell, (None, None)), strict=True):
-            if look:
-                yield f"  {word:<8} {_line(look.path) or _line(look.reason)}"
-    if report.simulated:
-        yield f"note: {REHEARSED}"
-    yield from (f"note: {_line(remark)}" for remark in report.remarks)
-    yield counted(report.comparison)
-    yield costs(report.comparison.total())
-
-
-def _line(text: str, most: int | None = _MOST) -> str:
-    return clean(text, most).replace("\n", " ")
-
-
-def _marked(piece: Piece) -> str:
-    if piece.fate == "kept":
-        return _line(piece.text, None)
-    text = piece.text.replace("\n", "")  # a sign stands for it
-    return f"[-{text}-]" if piece.fate == "gone" else f"{{+{text}+}}"
 
 
 def document(report: Report) -> dict[str, Any]:

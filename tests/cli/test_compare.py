@@ -9,8 +9,10 @@ from decimal import Decimal
 from html import unescape
 from pathlib import Path
 
+import click
 import pytest
 from cli import errands
+from cli.screens import on_a_terminal
 from cli.workshop import Workshop, entry
 
 from flux_pipeline.cli import _run
@@ -141,6 +143,19 @@ def test_a_cell_without_a_picture_says_why_in_every_form(desk, fate, said):
     assert said in [one["new"]["not_shown"] for one in told if one["new"]]
     if fate.get("settled") and fate["settled"].state == "failed":
         assert said in call("status").out
+
+
+def test_a_terminal_gets_a_comparison_of_its_width_and_colour_where_it_is_asked_for(desk):
+    workshop, call = desk
+    workshop.write(entry(seeds=(1,), prompt="A teal bottle" + " on a very wide table" * 30))
+    code, drawn, _ = on_a_terminal(
+        workshop, "compare", "manifests/m.yaml", *AGAINST, "--format", "text", size=(24, 60), TERM="xterm"
+    )
+    lines = [click.unstyle(line) for line in drawn.splitlines()]
+    assert (code, max(map(len, lines)) <= 60) == (0, True)
+    assert "\x1b[" in drawn
+    assert "\x1b[" in call("compare", *AGAINST, "--format", "text", "--color", "always").out
+    assert "\x1b" not in call("compare", *AGAINST, "--format", "text").out
 
 
 def test_two_lockfiles_are_compared_by_key_and_a_manifest_tells_the_prompts(desk):

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import re
+from dataclasses import replace
 from decimal import Decimal
 from html.parser import HTMLParser
 
@@ -21,6 +22,8 @@ from flux_pipeline.report import summary
 from flux_pipeline.report.compare import Look, Report
 from flux_pipeline.report.compare_markdown import MOST, markdown
 from flux_pipeline.report.compare_page import page
+from flux_pipeline.report.compare_text import text
+from flux_pipeline.report.widths import width
 from flux_pipeline.report.wording import fitted, pieces
 
 PIXEL = "data:image/png;base64,iVBORw0KGgo="
@@ -141,8 +144,8 @@ def test_no_hostile_text_changes_a_tag_of_the_page_or_a_sign_of_the_comment(payl
         assert skeleton(markdown(hostile)) == skeleton(markdown(plain))
         assert markdown(hostile).count("\n") == markdown(plain).count("\n")
         assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f\u202e\u2066]", markdown(hostile) + html(hostile))
-        lines = [*told.text(hostile)]
-        assert len(lines) == len([*told.text(plain)])
+        lines = [*text(hostile)]
+        assert len(lines) == len([*text(plain)])
         assert not re.search(r"[\x00-\x1f\x7f\u202e\u2066]", "".join(lines))
 
 
@@ -189,10 +192,31 @@ def test_nothing_that_differs_is_said_in_every_form():
     same = Row(cell="a", before=version(), after=version())
     assert "Nothing differs." in markdown(report(same))
     assert "Nothing differs" in html(report(same))
-    assert [*told.text(report(same))][2:] == [
+    assert [*text(report(same))][2:] == [
         "1 same",
         "$0.00 before, $0.00 after ($0.00); nothing was paid in between, nothing is due",
     ]
+
+
+def test_a_terminal_gets_lines_of_its_width_in_which_a_path_stays_whole():
+    path = "outputs/" + "a" * 90 + ".png"
+    long = row(old="A red mug" + " on a table" * 40, new="A teal mug" + " on a table" * 40)
+    given = report(long, looks={long.cell: (Look(path=path), Look(reason="not made yet " * 9))})
+    lines = [*text(given, 60)]
+    assert all(width(line) <= 60 for line in lines if path not in line)
+    assert f"  before   {path}" in lines
+    whole = " ".join("\n".join(text(given)).split())
+    assert " ".join("\n".join(lines).split()) == whole
+    painted = "".join(text(given, 60, lambda role, words: f"<{role}>{words}</>"))
+    assert "<failed>[-red-]</><saved>{+teal+}</>" in painted
+
+
+@pytest.mark.parametrize("change", ["added", "removed"])
+def test_the_prompt_of_a_cell_that_came_or_went_is_told_in_every_form(change):
+    one = row(old="A teal mug", new="A teal mug")
+    one = replace(one, **{"before" if change == "added" else "after": None})
+    for form in (markdown(report(one)), html(report(one)), "\n".join(text(report(one)))):
+        assert "A teal mug" in form
 
 
 @pytest.mark.parametrize("remark", [{"mixed": "old.lock is of a rehearsal"}, {"unread": "m.yaml does not ask for it"}])
@@ -209,7 +233,7 @@ def test_dollars_without_another_row_have_one_of_their_own_in_every_form():
     stray = Row(cell="", before=None, after=None, spent_after=cents, difference=cents, paid=cents)
     tried = Row(cell="a", before=version(), after=version(), spent_after=cents, difference=cents, paid=cents)
     given = Report(comparison=Comparison((tried,), stray), old="old", new="new", looks={})
-    for form in (markdown(given), html(given), "\n".join(told.text(given))):
+    for form in (markdown(given), html(given), "\n".join(text(given))):
         words = re.sub(r"&#(\d+);", lambda found: chr(int(found[1])), form)
         assert "(not in the manifest)" in words
         assert "$0.12 was paid in between for renders that no cell asks for now" in words
@@ -240,7 +264,7 @@ def test_a_side_that_is_not_there_takes_no_room_and_two_empty_sides_are_one_sent
     for form in (html(report()), markdown(report())):
         assert form.count("Neither side has a cell, so there is nothing to compare.") == 1
         assert not re.search("Nothing differs|no cells", form)
-    assert "no cells on either side" in [*told.text(report())]
+    assert "no cells on either side" in [*text(report())]
 
 
 @pytest.mark.parametrize(
@@ -260,7 +284,7 @@ def test_an_unknown_price_is_unknown_in_every_form_and_null_in_the_document():
     given = report(row(due=Dollars(unknown=1), difference=Dollars(unknown=1)))
     assert "| $0.03 | $0.03 | unknown | unknown |" in markdown(given)
     assert "$0.03 before, $0.03 after (unknown), unknown may still be due" in html(given)
-    assert "unknown may still be due" in [*told.text(given)][-1]
+    assert "unknown may still be due" in [*text(given)][-1]
     money = told.document(given)["cost_usd"]
     assert (money["due"], money["difference"], money["unknown_prices"]) == (None, None, {"difference": 1, "due": 1})
 
@@ -278,8 +302,8 @@ def test_a_request_that_nobody_knows_is_shown_by_its_key_and_the_way_to_know_it(
         for key in "12"
     ]
     given = report(Row(cell="a", before=blind[0], after=blind[1]))
-    assert "  key      111111111111 → 222222222222" in [*told.text(given)]
-    for form in (markdown(given), html(given), "\n".join(told.text(given))):
+    assert "  key      111111111111 → 222222222222" in [*text(given)]
+    for form in (markdown(given), html(given), "\n".join(text(given))):
         assert "manifest" in form
         assert "111111111111" in form
 
@@ -326,7 +350,7 @@ def test_what_changed_in_a_long_prompt_is_seen_in_every_form(at):
     new = [*words]
     new[at] = "another"
     given = report(row(old=" ".join(words), new=" ".join(new)))
-    (line,) = (one for one in told.text(given) if one.startswith("  prompt"))
+    (line,) = (one for one in text(given) if one.startswith("  prompt"))
     assert f"[-word{at}-]{{+another+}}" in line
     assert len(line) < 600
     assert f"<del>word{at}</del>&#8201;<ins>another</ins>" in markdown(given)
@@ -362,7 +386,7 @@ def test_very_many_changes_are_counted_where_there_is_no_room_for_all():
     [("a\nb", "a b", "a[-⏎-]{+ +}b"), ("a b", "a\tb", "a[- -]{+⇥+}b"), ("a\nb", "a\nc", "a [-b-]{+c+}")],
 )
 def test_a_change_of_what_nobody_sees_is_seen(old, new, said):
-    lines = [*told.text(report(row(old=old, new=new)))]
+    lines = [*text(report(row(old=old, new=new)))]
     assert f"  prompt   {said}" in lines
     if "⏎" in said:
         assert "<del>⏎<br></del>&#8201;<ins> </ins>" in markdown(report(row(old=old, new=new)))
