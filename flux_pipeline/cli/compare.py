@@ -64,6 +64,7 @@ def command(
     from flux_pipeline.comparison import compare
     from flux_pipeline.errors import UsageError
 
+    options.refuse_two_forms()
     if page is not None:
         _make_sure(page)
     scope = {"max_cells": max_cells, "lockfile": lockfile, "output_dir": output_dir, "simulate": simulate}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from flux_pipeline.cli import voice
 from flux_pipeline.errors import FluxError, UsageError
@@ -143,6 +144,14 @@ def together(*options: Callable[[Any], Any]) -> Callable[[F], F]:
         return function
 
     return decorate
+
+
+def refuse_two_forms() -> None:
+    """Refuse --json beside a --format that says something else: click.UsageError; what the environment says gives way."""
+    context = click.get_current_context()
+    typed = [name for name in ("as_json", "form") if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+    if len(typed) == 2 and context.params["as_json"] and context.params["form"] != "json":
+        raise click.UsageError(f"--json and --format {context.params['form']} exclude each other")
 
 
 output_style = together(as_json, color)  # every command takes these

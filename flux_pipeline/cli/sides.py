@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -76,10 +77,11 @@ def named(old: Path, new: Path, manifest: Path | None, max_cells: int | None) ->
     rehearsals = [path for path, side in ((old, before), (new, after)) if side.endpoint == project.SIMULATED]
     work = project.load([manifest], max_cells=max_cells) if manifest else None
     requests = {cell.key: cell.render for cell in work.cells} if work else {}
+    order = tuple(cell.id for cell in work.cells) if work else ()
     missing = f"{manifest} does not ask for some of these requests now, so their prompts are unknown"
     return Sides(
-        old=Side(history=before.history, requests=requests),
-        new=Side(history=after.history, requests=requests, estimates=work.estimates() if work else {}),
+        old=Side(history=before.history, requests=requests, order=order),
+        new=Side(history=after.history, requests=requests, estimates=work.estimates() if work else {}, order=order),
         names=(str(old), str(new)),
         simulated=len(rehearsals) == 2,
         mixed=f"{rehearsals[0]} is of a rehearsal: nothing was paid there" if len(rehearsals) == 1 else "",
@@ -88,8 +90,12 @@ def named(old: Path, new: Path, manifest: Path | None, max_cells: int | None) ->
 
 
 def _lockfile(path: Path) -> Contents:
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        what = "a folder" if path.is_dir() else "a symbolic link" if path.is_symlink() else "no regular file"
+        raise UsageError(f"{path} is {what}; name lockfiles such as manifests/catalog.lock")
     try:
-        found = contents.read(path)
+        with _asking_nobody():
+            found = contents.read(path)
     except LockfileDamaged as error:
         if path.suffix.lower() not in _MANIFESTS:
             raise
@@ -100,6 +106,15 @@ def _lockfile(path: Path) -> Contents:
     if found is None:
         raise UsageError(f"{path}: there is no such file; name lockfiles such as manifests/catalog.lock")
     return _whole(found, path)
+
+
+@contextmanager
+def _asking_nobody() -> Iterator[None]:
+    """Leave out of what is said of a damaged lockfile that nothing was sent: nothing ever is, here."""
+    try:
+        yield
+    except LockfileDamaged as error:
+        raise LockfileDamaged(str(error).removesuffix(contents.NOTHING_SENT)) from error
 
 
 def _whole(found: Contents, path: Path | str) -> Contents:
@@ -121,8 +136,10 @@ def since(against: str, work: Project, max_cells: int | None) -> Sides:
         raise UsageError(
             f"{place} is not at {against}: nothing to compare with; name a revision at which it is committed"
         )
-    past = _whole(contents.parse(kept, Path(f"{against}:{place}")), f"{place} at {against}")
-    if (present := contents.read(place)) is not None:
+    with _asking_nobody():
+        past = _whole(contents.parse(kept, Path(f"{against}:{place}")), f"{place} at {against}")
+        present = contents.read(place)
+    if present is not None:
         _whole(present, place)
     else:
         click.echo(f"note: {place} is not there now, so nothing counts as paid", err=True)

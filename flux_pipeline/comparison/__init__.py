@@ -23,7 +23,7 @@ def compare(old: Side, new: Side) -> Comparison:
     for name in names:
         one, other = _placed(old, new, before.get(name), after.get(name))
         row = _priced(Row(cell=name, before=one, after=other), was.get(name, {}), now.get(name, {}), old.history)
-        if other is not None and first_after[other.key] == name and row.change in (Change.ADDED, Change.CHANGED):
+        if other is not None and first_after[other.key] == name and _is_to_make(row):
             row = replace(row, due=row.due + _to_pay(new, other))
         if other is None and one is not None:
             row = replace(row, twin=first_after.get(one.key))
@@ -34,6 +34,12 @@ def compare(old: Side, new: Side) -> Comparison:
     return Comparison(tuple(rows), elsewhere)
 
 
+def _is_to_make(row: Row) -> bool:
+    """Whether a picture that is not there now is a matter of the change: it is a new one, or its record was lost."""
+    lost = row.before is not None and row.before.state in ("saved", "paid")
+    return lost or row.change in (Change.ADDED, Change.CHANGED)
+
+
 def _versions(side: Side) -> dict[str, Version]:
     if side.cells is not None:
         return {cell.id: _version(side, cell.render.key, cell.path, cell.render) for cell in side.cells}
@@ -42,7 +48,9 @@ def _versions(side: Side) -> dict[str, Version]:
         name = _name(one)
         if name not in newest or _age(one) > _age(newest[name]):
             newest[name] = one
-    return {name: _version(side, one.key, None, side.requests.get(one.key)) for name, one in newest.items()}
+    rank = {name: at for at, name in enumerate(side.order)}
+    names = sorted(newest, key=lambda name: rank.get(name, len(rank)))
+    return {name: _version(side, newest[name].key, None, side.requests.get(newest[name].key)) for name in names}
 
 
 def _placed(old: Side, new: Side, one: Version | None, other: Version | None) -> tuple[Version | None, Version | None]:

@@ -54,12 +54,14 @@ class Side:
     """All that is known at one time. `cells` is None where no manifest says which there are: then the lockfile does.
 
     `requests` are the renders that are known, by key; `estimates` what they are expected to cost, None for unknown.
+    `order` are ids of cells in the order of a manifest, for a side without `cells`.
     """
 
     history: History
     cells: Sequence[Cell] | None = None
     requests: Mapping[str, Render] = field(default_factory=dict)
     estimates: Mapping[str, Decimal | None] = field(default_factory=dict)
+    order: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -113,7 +113,8 @@ def _fold(facts: list[Submission], path: Path) -> History:
         raise LockfileDamaged(f"{path}: {error}; {_WAY_OUT}") from error
 
 
-_WAY_OUT = "restore the file from version control, or merge sound copies with `flux-pipeline merge`; nothing was sent"
+NOTHING_SENT = "; nothing was sent"
+_WAY_OUT = f"restore the file from version control, or merge sound copies with `flux-pipeline merge`{NOTHING_SENT}"
 
 
 def _conflict(line: bytes) -> str | None:

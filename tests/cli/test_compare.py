@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import subprocess
@@ -320,6 +321,37 @@ def test_wrong_command_lines_end_with_2(desk):
         True,
         False,
     )
+
+
+def test_what_is_no_lockfile_is_refused_without_a_hint_at_a_flag_that_is_refused_too(desk):
+    workshop, call = desk
+    os.mkfifo(workshop.folder / "pipe")
+    (workshop.folder / "link.lock").symlink_to("manifests/m.lock")
+    for place, what in (
+        ("manifests", "a folder"),
+        ("", "a folder"),
+        ("pipe", "no regular file"),
+        ("link.lock", "a symbolic link"),
+    ):
+        done = call("compare", place, "manifests/m.lock", manifest=None)
+        assert (done.code, f"is {what}; name lockfiles such as" in done.err, "--lockfile" in done.err) == (
+            2,
+            True,
+            False,
+        )
+    (workshop.folder / "bad.lock").write_text("<<<<<<<\n")
+    done = call("compare", "bad.lock", "manifests/m.lock", manifest=None)
+    assert (done.code, "restore the file" in done.err, "nothing was sent" in done.err) == (5, True, False)
+
+
+def test_two_forms_at_once_are_refused(desk, monkeypatch):
+    _, call = desk
+    for arguments in (("compare", *AGAINST, "--format", "text"), ("status", "--format", "csv")):
+        done = call(*arguments, "--json")
+        assert (done.code, "exclude each other" in done.err, done.out) == (2, True, "")
+    assert call("status", "--format", "json", "--json").code == 0
+    monkeypatch.setenv("FLUX_PIPELINE_FORMAT", "csv")
+    assert "counts" in call("status", "--json").document
 
 
 def test_a_comment_without_room_ends_with_a_command_that_shows_the_rest(desk):

@@ -156,6 +156,17 @@ def test_what_was_pending_before_and_is_pending_now_is_no_cost_of_the_change():
     assert (found.differs, found.total().due) == (False, Dollars())
 
 
+def test_a_picture_whose_record_was_lost_is_due_again():
+    found = compare(side([made(1, "a", cell().key)], [cell()]), side([], [cell()]))
+    assert (found.rows[0].change, found.total().due) == (Change.SAME, Dollars(PRICE))
+
+
+def test_cells_of_lockfiles_alone_stand_in_the_order_of_the_manifest_where_there_is_one():
+    lines = [made(number, f"h{number}", str(number) * 64) for number in (1, 2, 3)]
+    sides = [Side(history=fold(lines), order=("h3", "h1")) for _ in range(2)]
+    assert [row.cell for row in compare(*sides).rows] == ["h3", "h1", "h2"]
+
+
 def test_a_renamed_cell_costs_nothing_and_names_its_twin():
     lines = [made(1, "a", cell().key)]
     found = compare(side(lines, [cell("a")]), side(lines, [cell("b")]))
