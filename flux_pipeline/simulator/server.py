@@ -185,16 +185,38 @@ async def serve(simulator: Simulator, host: str, port: int, ready: Callable[[str
     # Handlers are not cancelled when a client hangs up: what a killed client has sent is carried out, as on a real server.
     runner = web.AppRunner(simulator.app(), access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
     await runner.setup()
+    assert runner.server is not None
+    listener: asyncio.Server | None = None
     try:
         try:
-            await web.TCPSite(runner, host, port).start()
+            listener = await asyncio.get_running_loop().create_server(runner.server, host, port)
         except (OSError, OverflowError) as error:
             raise UsageError(f"the simulator cannot listen on {host}:{port}: {error}") from error
-        address, taken = runner.addresses[0][:2]
+        address, taken = listener.sockets[0].getsockname()[:2]
         ready(f"http://{f'[{address}]' if ':' in address else address}:{taken}/v1")
         await asyncio.Event().wait()
     finally:
+        if listener is not None:
+            await _stop_listening(listener)
+        transports = [each.transport for each in runner.server.connections if each.transport is not None]
         await runner.cleanup()
+        for transport in transports:
+            transport.abort()  # also one whose client does not read on: closing it would wait for that
+        await _turns()
+
+
+async def _stop_listening(listener: asyncio.Server) -> None:
+    """Stop without losing a connection that is being accepted: nobody would close it."""
+    for one in listener.sockets:
+        asyncio.get_running_loop().remove_reader(one.fileno())
+    await _turns()
+    listener.close()
+
+
+async def _turns() -> None:
+    """Let the loop do what it has begun; that takes a few turns, each of which may begin the next."""
+    for _ in range(5):
+        await asyncio.sleep(0)
 
 
 def _loopback(host: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import math
 import socket
 import threading
@@ -65,6 +66,39 @@ def test_the_server_ends_at_once_even_with_hanging_and_idle_connections(start):
     assert time.monotonic() - ending < 0.5
     for each in hanging:
         each.join()
+
+
+def test_a_server_that_ends_while_clients_come_leaves_no_connection_open():
+    ended = threading.Event()
+    left = []
+
+    def knock(port):
+        while not ended.is_set():
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1) as client:
+                client.send(b"GET /ledger HTTP/1.1\r\nHost: a\r\n\r\n")
+
+    for _ in range(3):
+        with SimulatorThread(Simulator(Settings())) as thread:
+            port = int(thread.base_url.split(":")[2].removesuffix("/v1"))
+            knocking = [threading.Thread(target=knock, args=(port,)) for _ in range(3)]
+            for each in knocking:
+                each.start()
+            with httpx.Client(trust_env=False) as client:
+                for _ in range(5):
+                    client.get(thread.base_url.removesuffix("/v1") + "/ledger")
+        left += [one for one in gc.get_objects() if isinstance(one, socket.socket) and _is_of(one, port)]
+        ended.set()
+        for each in knocking:
+            each.join()
+        ended.clear()
+    assert left == []
+
+
+def _is_of(one, port):
+    """Say whether a socket of this process is still open and one that a server has accepted."""
+    with contextlib.suppress(OSError):
+        return one.fileno() >= 0 and one.getsockname()[1] == port
+    return False
 
 
 def test_the_standalone_server_tells_its_url_and_runs_until_it_is_cancelled():
