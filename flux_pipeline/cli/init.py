@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -65,9 +66,9 @@ def command(manifest: Path, lockfile: Path | None, as_json: bool) -> None:  # no
 
     if manifest.suffix not in (".yaml", ".yml"):
         raise UsageError(f"{manifest}: a manifest's name ends with .yaml, such as manifests/catalog.yaml")
-    if manifest.exists():
-        raise UsageError(f"{manifest} exists already, and was left as it is; name another file")
     try:
+        if manifest.exists():
+            raise UsageError(f"{manifest} exists already, and was left as it is; name another file")
         made = [str(path) for path in _write(manifest)]
     except OSError as error:
         raise UsageError(f"{error.filename}: {error.strerror}; begin in a folder that can be written") from error
@@ -110,9 +111,12 @@ def _way(folder: Path, target: Path) -> str:
 
 def _add(file: Path, lines: list[str]) -> bool:
     """Add the lines that a file does not have yet; say whether there were any."""
-    text = file.read_text() if file.exists() else ""
-    missing = [line for line in lines if line not in text.splitlines()]
+    if file.exists() and not file.is_file():  # a pipe would be waited for
+        raise FileExistsError(errno.EEXIST, "it is there and no file; move it away", str(file))
+    there = file.read_bytes() if file.exists() else b""  # in whatever encoding its owner has chosen
+    missing = [line.encode() for line in lines if line.encode() not in there.splitlines()]
     if missing:
-        end = "" if not text or text.endswith("\n") else "\n"
-        file.write_text(text + end + "\n".join(missing) + "\n")
+        end = b"" if not there or there.endswith(b"\n") else b"\n"
+        with file.open("ab") as more:
+            more.write(end + b"\n".join(missing) + b"\n")
     return bool(missing)

@@ -57,6 +57,21 @@ def test_init_refuses_a_name_that_no_manifest_has(empty, name):
     assert ".yaml" in done.err
 
 
+def test_init_adds_to_a_file_of_any_encoding_and_waits_for_no_pipe(empty):
+    (empty.folder / ".gitignore").write_bytes(b"caf\xe9\n")
+    assert empty.call("init").code == 0
+    assert (empty.folder / ".gitignore").read_bytes().startswith(b"caf\xe9\n.flux-pipeline/\n")
+    (empty.folder / ".gitignore").unlink()
+    os.mkfifo(empty.folder / ".gitignore")
+    done = empty.call("init", "second.yaml", timeout=20)
+    assert (done.code, ".gitignore: it is there and no file; move it away" in done.err) == (2, True)
+
+
+def test_init_says_plainly_that_a_name_is_too_long_and_writes_nothing(empty):
+    done = empty.call("init", f"{'x' * 300}.yaml")
+    assert (done.code, "File name too long" in done.err, [*empty.folder.iterdir()]) == (2, True, [])
+
+
 def test_git_merges_the_lockfiles_of_a_new_project_as_unions(empty):
     empty.call("init")
     subprocess.run(["git", "init", "-q", "."], cwd=empty.folder, check=True)
