@@ -11,6 +11,7 @@ import click
 from click.core import ParameterSource
 
 from flux_pipeline.cli import options, terminal, voice
+from flux_pipeline.cli.output import Outlet
 
 if TYPE_CHECKING:
     from flux_pipeline.cli.sides import Sides
@@ -66,7 +67,7 @@ def command(
 
     options.refuse_two_forms()
     if page is not None:
-        _make_sure(page)
+        _outlet().make_sure(page)
     scope = {"max_cells": max_cells, "lockfile": lockfile, "output_dir": output_dir, "simulate": simulate}
     sides = _sides(places, against, manifest, scope)
     comparison = compare(sides.old, sides.new).narrow(select)
@@ -135,35 +136,16 @@ def _print(report: Report, form: str | None, page: Path | None, *, as_json: bool
         click.echo(f"{page}: {told.counted(report.comparison)}; {told.costs(report.comparison.total())}")
 
 
-def _make_sure(page: Path) -> None:
-    """Refuse to replace anything but a page that this command has made."""
-    from flux_pipeline.errors import UsageError
+def _outlet() -> Outlet:
     from flux_pipeline.report.compare_page import MARK
 
-    if str(page) == "-":
-        raise UsageError("-o -: a page goes into a file; name one such as compare.html, or print it without -o")
-    if page.is_dir() or not page.parent.is_dir():
-        raise UsageError(f"-o {page}: name a file in a folder that exists, such as compare.html")
-    if page.exists():
-        try:
-            with page.open("rb") as file:
-                ours = file.read(len(MARK)) == MARK.encode()
-        except OSError as error:
-            raise UsageError(f"-o {page}: {error.strerror}; name another page") from error
-        if not ours:
-            raise UsageError(f"-o {page} is no page of a comparison, and was left as it is; name another page")
+    def is_ours(head: bytes) -> bool:
+        return head.startswith(MARK.encode())
+
+    return Outlet(flag="-o", what="page of a comparison", example="compare.html", noun="page", is_ours=is_ours)
 
 
 def _write(page: Path, report: Report) -> None:
-    """Write the page beside its place, and then give it its name."""
-    from flux_pipeline.errors import UsageError
     from flux_pipeline.report.compare_page import page as pieces
 
-    beside = page.with_name(f".{page.name}.part")
-    try:
-        with beside.open("w", encoding="utf-8", newline="\n") as file:
-            file.writelines(pieces(report))
-        beside.replace(page)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise UsageError(f"-o {page}: {error.strerror}; name a page that can be written") from error
+    _outlet().put(page, (piece.encode() for piece in pieces(report)))

@@ -13,6 +13,7 @@ from urllib.parse import quote
 import click
 
 from flux_pipeline.cli import options
+from flux_pipeline.cli.output import Outlet
 
 if TYPE_CHECKING:
     from flux_pipeline.files.image import Rejected
@@ -41,10 +42,14 @@ def command(as_json: bool, page: Path, embed: bool, rows: str, cols: str, **scop
     from flux_pipeline.cli import project
     from flux_pipeline.errors import UsageError
     from flux_pipeline.files.checker import Checker
-    from flux_pipeline.files.thumbnails import Thumbnails, place, sweep, write
+    from flux_pipeline.files.thumbnails import Thumbnails, place, sweep
     from flux_pipeline.report import page as pages
     from flux_pipeline.report.gallery import album
 
+    mark = pages.MARK.encode()
+    outlet = Outlet(
+        flag="-o", what="gallery", example="gallery.html", noun="page", is_ours=lambda head: head.startswith(mark)
+    )
     work = project.load(**scope)
     history = work.history()
     chosen = {id(cell) for cell in work.cells}
@@ -52,7 +57,7 @@ def command(as_json: bool, page: Path, embed: bool, rows: str, cols: str, **scop
     made = album(
         parts, work.plan(history), history, work.derivations(history), simulated=work.simulate, rows=rows, columns=cols
     )
-    _make_sure(page, pages.MARK)
+    outlet.make_sure(page)
     folder = page.with_name(f"{page.stem}_files")
 
     def keep(small: Small) -> str:
@@ -69,7 +74,7 @@ def command(as_json: bool, page: Path, embed: bool, rows: str, cols: str, **scop
                 click.echo(f"making {len(new)} thumbnails; the next page has them at once", err=True)
             shown = _shown(made, lambda one: maker.make(work.root.absolute() / one.path, one), keep)
         text = pages.page(made, shown, lambda path: _address(work.root / path, page.parent))
-        write(page, text.encode())
+        outlet.put(page, [text.encode()])
         sweep(folder, () if embed else {Path(one.source).name for one in shown.values() if hasattr(one, "source")})
     except OSError as error:
         raise UsageError(f"{error.filename}: {error.strerror}; name a page that can be written with -o") from error
@@ -78,20 +83,6 @@ def command(as_json: bool, page: Path, embed: bool, rows: str, cols: str, **scop
         project.print_document({"gallery": str(page), "pictures": made.pictures, "cells": cells})
     else:
         click.echo(f"{page}: {made.pictures} of {cells} pictures")
-
-
-def _make_sure(page: Path, mark: str) -> None:
-    """Refuse to replace anything but a page that this command has made."""
-    from flux_pipeline.errors import UsageError
-
-    if page.is_dir():
-        raise UsageError(f"{page} is a folder; name the page with -o, such as {page / 'gallery.html'}")
-    if not page.parent.is_dir():
-        raise UsageError(f"{page}: there is no folder {page.parent}; make it, or name another page with -o")
-    if page.exists():
-        with page.open("rb") as file:
-            if file.read(len(mark)) != mark.encode():
-                raise UsageError(f"{page} is no gallery, and was left as it is; name another page with -o")
 
 
 def _shown(made: Album, make: Callable[[Picture], Small | Rejected], keep: Callable[[Small], str]) -> Thumbnails:

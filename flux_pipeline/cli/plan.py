@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,9 +10,20 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flux_pipeline.cli import options
+from flux_pipeline.cli.output import Outlet
 
 if TYPE_CHECKING:
     from flux_pipeline.cli.drift import Drift
+
+
+_BEGINNING = re.compile(rb'\s*\{\s*"steps"\s*:\s*\[\s*(?:\{\s*"key"\s*:|\]\s*,\s*"counts"\s*:)')
+PLAN = Outlet(
+    flag="-o",
+    what="frozen plan",
+    example="plan.json",
+    is_ours=lambda head: _BEGINNING.match(head) is not None,
+    streams=True,
+)
 
 
 @click.command()
@@ -29,9 +41,10 @@ def command(as_json: bool, frozen: Path | None, strict: bool, **scope: Any) -> N
     import orjson
 
     from flux_pipeline.cli import project
-    from flux_pipeline.errors import UsageError
     from flux_pipeline.report import documents, text
 
+    if frozen is not None:
+        PLAN.make_sure(frozen)
     work = project.load(**scope, strict=strict)
     history = work.history()
     plan, saving = work.plan(history), work.saving(work.derivations(history))
@@ -42,11 +55,7 @@ def command(as_json: bool, frozen: Path | None, strict: bool, **scope: Any) -> N
 
         found = drifted(work, strict=strict)
     if frozen is not None:
-        document = documents.planned(plan, saving, notes)
-        try:
-            frozen.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n")
-        except OSError as error:
-            raise UsageError(f"{frozen}: {error.strerror}; name a file that can be written") from error
+        PLAN.put(frozen, [orjson.dumps(documents.planned(plan, saving, notes), option=orjson.OPT_INDENT_2), b"\n"])
     if as_json:
         listed = [{"model": one.model, **asdict(one.difference)} for one in found]
         project.print_document(documents.planned(plan, saving, notes) | ({"drift": listed} if listed else {}))

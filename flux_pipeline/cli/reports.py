@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flux_pipeline.cli import voice
-from flux_pipeline.errors import UsageError
+from flux_pipeline.cli.output import Outlet, why
+from flux_pipeline.errors import FluxError
 
 if TYPE_CHECKING:
     from flux_pipeline.cli.project import Project
@@ -19,10 +19,13 @@ if TYPE_CHECKING:
     from flux_pipeline.run.outcome import Outcome
 
 _SUMMARY = "GITHUB_STEP_SUMMARY"
-_JUNIT = b"<testsuite"
-_HEAD = 500  # bytes, in which a JUnit file says what it is
 _UNENDED = 6
-_OURS = (".yaml", ".yml", ".lock")
+_OUTLET = Outlet(
+    flag="--junit",
+    what="JUnit file",
+    example="junit.xml",
+    is_ours=lambda head: head.startswith(b"<") and b"<testsuite" in head,
+)
 
 
 def begin_junit(file: Path) -> None:
@@ -34,16 +37,7 @@ def begin_junit(file: Path) -> None:
     """
     from flux_pipeline.report import junit
 
-    if not file.parent.is_dir():
-        raise UsageError(f"--junit {file}: there is no folder {file.parent}; make it, or name another place")
-    if file.suffix in _OURS:
-        raise UsageError(f"--junit {file}: manifests and lockfiles are called so; name another file")
-    if file.is_dir():
-        raise UsageError(f"--junit {file} is a folder; name a file, such as {file / 'junit.xml'}")
-    try:
-        _make_sure(file)
-    except (OSError, ValueError) as error:
-        raise UsageError(f"--junit {file}: {_why(error)}; name another file") from error
+    _OUTLET.make_sure(file)
     _put(file, junit.xml((), seconds=0.0, exit_code=_UNENDED, stopped="the run has not ended, or was killed"))
 
 
@@ -80,33 +74,11 @@ class Reports:
             _append(self._summary, lambda room: summary.broken(self._title, reason, most=room))
 
 
-def _make_sure(file: Path) -> None:
-    """Refuse to replace anything but an empty file or a JUnit file: ValueError, OSError."""
-    try:
-        if not stat.S_ISREG(file.lstat().st_mode):
-            raise ValueError("it is no file")
-        with file.open("rb") as stream:
-            head = stream.read(_HEAD)
-    except FileNotFoundError:
-        return
-    if head and not (head.startswith(b"<") and _JUNIT in head):
-        raise ValueError("it is no JUnit file, and was left as it is")
-
-
 def _put(file: Path, data: bytes) -> None:
-    """Give a file its new contents, all of them or none."""
-    part = file.with_name(f".{file.name}.{os.getpid()}.part")
     try:
-        _make_sure(file)  # again: the run itself may have made it meanwhile
-        with part.open("wb") as stream:
-            stream.write(voice.masked(data.decode()).encode())
-            stream.flush()
-            os.fsync(stream.fileno())
-        part.replace(file)
-    except (OSError, ValueError) as error:
-        with suppress(OSError, ValueError):
-            part.unlink()
-        voice.say(f"{file} could not be written: {_why(error)}", head="note", level="warning", event="report")
+        _OUTLET.put(file, [voice.masked(data.decode()).encode()])
+    except FluxError as error:
+        voice.say(str(error), head="note", level="warning", event="report")
 
 
 def _append(name: str, compose: Callable[[int], str]) -> None:
@@ -118,9 +90,7 @@ def _append(name: str, compose: Callable[[int], str]) -> None:
         with open(descriptor, "ab") as stream:
             stream.write(voice.masked(compose(MOST_BYTES - _size(descriptor))).encode(errors="replace"))
     except (OSError, ValueError) as error:
-        voice.say(
-            f"{_SUMMARY} {name} could not be written: {_why(error)}", head="note", level="warning", event="report"
-        )
+        voice.say(f"{_SUMMARY} {name} could not be written: {why(error)}", head="note", level="warning", event="report")
 
 
 def _size(descriptor: int) -> int:
@@ -128,7 +98,3 @@ def _size(descriptor: int) -> int:
     if not stat.S_ISREG(status.st_mode):
         raise ValueError("it is not a file")
     return status.st_size
-
-
-def _why(error: Exception) -> str:
-    return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)

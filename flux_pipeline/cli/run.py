@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,16 +25,20 @@ class _Begun(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Begin the file that is named, last on the command line or else in the environment."""
         if not ctx.resilient_parsing and not {*ctx.help_option_names} & {*args}:
-            named = [
-                word.partition("=")[2] or following
-                for word, following in zip(args, [*args[1:], ""], strict=False)
-                if word == "--junit" or word.startswith("--junit=")
-            ]
-            if file := (named or [os.environ.get("FLUX_PIPELINE_JUNIT", "")])[-1]:
+            named = [word.partition("=")[2] if "=" in word else following for word, following in _junit(args)]
+            file = named[-1] if named else os.environ.get("FLUX_PIPELINE_JUNIT") or None
+            if file is not None:
                 from flux_pipeline.cli.reports import begin_junit
 
                 begin_junit(Path(file))
         return super().parse_args(ctx, args)
+
+
+def _junit(args: list[str]) -> Iterator[tuple[str, str]]:
+    """Yield each --junit with the word that follows; one without its file is click's to complain of."""
+    for word, following in zip(args, [*args[1:], None], strict=True):
+        if word.startswith("--junit=") or (word == "--junit" and following is not None):
+            yield word, following or ""
 
 
 @click.command(cls=_Begun)

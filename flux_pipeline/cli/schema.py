@@ -11,11 +11,19 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flux_pipeline.cli import options
+from flux_pipeline.cli.output import Outlet
 
 if TYPE_CHECKING:
     from flux_pipeline.wiro.offer import Offer
 
 _PRINT = "print"
+_OUTLET = Outlet(
+    flag="-o",
+    what="schema",
+    example="model.schema.json",
+    is_ours=lambda _: True,  # --force replaces what a merge has damaged, too
+    makes_folders=True,
+)
 
 
 class _Schema(click.Group):
@@ -71,6 +79,7 @@ def pull(model: str, output: Path | None, force: bool, simulate: bool, lockfile:
     if not Schemas.is_model_name(model):
         raise UsageError(f"{model!r} names no model: write OWNER/MODEL as on the model's page")
     file = output or Path("schemas") / "models" / f"{model}.schema.json"
+    _OUTLET.make_sure(file)
     offer = _offer(model, simulate=simulate)
     made = {name: value for name, value in document(offer).items() if value is not None}
     if simulate:
@@ -90,7 +99,7 @@ def pull(model: str, output: Path | None, force: bool, simulate: bool, lockfile:
         raise UsageError(f"{file} says something else (above), and was left alone; --force replaces it")
     kept = old is not None and not changes
     if not kept:
-        _write(file, json.dumps(made, indent=2, ensure_ascii=False) + "\n")
+        _OUTLET.put(file, [json.dumps(made, indent=2, ensure_ascii=False).encode() + b"\n"])
     if as_json:
         print_document({"model": model, "file": str(file), "written": not kept, "changes": changes})
     else:
@@ -140,13 +149,3 @@ def _changes(old: Mapping[str, Any], made: Mapping[str, Any]) -> list[str]:
         return []
     found = [one.message for one in compare(old, made, complete=True)]
     return found or ["its words differ; parameters and price do not"]
-
-
-def _write(file: Path, text: str) -> None:
-    from flux_pipeline.errors import UsageError
-
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, "utf-8")
-    except OSError as error:
-        raise UsageError(f"{file}: {error.strerror}; name another file with -o") from error

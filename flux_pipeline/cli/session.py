@@ -23,6 +23,7 @@ from flux_pipeline.cli.deriving import Darkroom
 from flux_pipeline.cli.project import Project
 from flux_pipeline.cli.reclaim import shelf_of, tell_unwritten
 from flux_pipeline.cli.service import Access, opened, shapes_of
+from flux_pipeline.cli.sources import read_plan
 from flux_pipeline.derivation import Derivation
 from flux_pipeline.errors import DiskError, PlanMismatch, UsageError
 from flux_pipeline.files.checker import Checker
@@ -174,9 +175,7 @@ def _last_resort(exit_code: int) -> None:
 def _frozen_steps(frozen: Path) -> Mapping[str, str]:
     """Read the steps of a frozen plan, by the render's key."""
     try:
-        return {step["key"]: step["step"] for step in orjson.loads(frozen.read_bytes())["steps"]}
-    except OSError as error:
-        raise UsageError(f"{frozen}: {error.strerror}; freeze a plan with `flux-pipeline plan -o {frozen}`") from error
+        return {step["key"]: step["step"] for step in orjson.loads(read_plan(frozen))["steps"]}
     except (ValueError, KeyError, TypeError) as error:
         raise UsageError(f"{frozen} is not a plan that `flux-pipeline plan -o` has written") from error
 

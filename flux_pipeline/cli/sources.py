@@ -7,11 +7,13 @@ import stat
 from pathlib import Path
 
 from flux_pipeline.cli import voice
+from flux_pipeline.cli.output import is_open_already
 from flux_pipeline.errors import UsageError
 from flux_pipeline.ledger.contents import Contents, whole
 
 _MOST_BYTES = 2 << 20
 _MOST_ROW_BYTES = 16 << 20
+_MOST_PLAN_BYTES = 4 << 30
 
 
 def can_write(form: str) -> bool:
@@ -24,6 +26,12 @@ def can_write(form: str) -> bool:
 def read_source(manifest: Path) -> bytes:
     """Return a manifest's bytes; UsageError says why it cannot be one."""
     return _bytes_of(manifest, _MOST_BYTES, "a manifest", "name a manifest such as manifests/catalog.yaml")
+
+
+def read_plan(plan: Path) -> bytes:
+    """Return a frozen plan's bytes; UsageError says why it cannot be one."""
+    remedy = "freeze one with `flux-pipeline plan -o plan.json`"
+    return _bytes_of(plan, _MOST_PLAN_BYTES, "a plan", remedy, streams=True)
 
 
 class Beside:
@@ -51,8 +59,10 @@ def say_if_torn(found: Contents, path: Path | str) -> None:
         voice.say(f"the last line of {path} is unfinished and was not read{hint}", head="note")
 
 
-def _bytes_of(path: Path, most: int, kind: str, remedy: str) -> bytes:
+def _bytes_of(path: Path, most: int, kind: str, remedy: str, *, streams: bool = False) -> bytes:
     try:
+        if streams and is_open_already(path):
+            return path.read_bytes()
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "no name of a file"

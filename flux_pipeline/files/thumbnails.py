@@ -114,10 +114,17 @@ def place(folder: Path, small: Small) -> None:
 
 def sweep(folder: Path, wanted: Iterable[str]) -> None:
     """Take away the thumbnails of an earlier page, and nothing else; OSError when that fails."""
-    if folder.is_dir():
+    if _is_folder(folder):
         there = {path.name for path in folder.iterdir() if _OURS.fullmatch(path.name)}
         for name in there.difference(wanted):
             (folder / name).unlink(missing_ok=True)
+
+
+def _is_folder(folder: Path) -> bool:
+    try:
+        return folder.is_dir()
+    except OSError:  # a page may have a name that is too long for a folder named after it
+        return False
 
 
 def write(path: Path, data: bytes) -> None:
