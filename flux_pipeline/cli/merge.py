@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("lockfiles", type=options.PATH, nargs=-1, required=True, metavar="LOCKFILE...")
+@click.argument("lockfiles", type=options.LOCKFILE, nargs=-1, required=True, metavar="LOCKFILE...")
 @options.flag(
-    "-o", "--output", "--lockfile", type=options.PATH, envvar=None, help="Where to write; one LOCKFILE is its own."
+    "-o", "--output", "--lockfile", type=options.LOCKFILE, envvar=None, help="Where to write; one LOCKFILE is its own."
 )
 @options.output_style
 def command(lockfiles: tuple[Path, ...], output: Path | None, as_json: bool) -> None:

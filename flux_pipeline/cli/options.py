@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -56,10 +57,28 @@ class Shard(click.ParamType[Any]):
         raise click.BadParameter(f"{value!r} is not a part: write 1/4 for the first of four", ctx, param)
 
 
+class _Lockfile(click.Path):
+    """A lockfile's path: it has a name, which leaves room for those of the files that stand beside it."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        name, what = Path(value).name, ""
+        try:
+            Path(value).parent.is_dir()
+        except OSError as error:
+            what = error.strerror or "no path of a file"
+        if not name or len(os.fsencode(name)) > _LONGEST_LOCKFILE:
+            what = "its name is too long" if name else "it has no name"
+        if what:
+            self.fail(f"{str(value)!r}: {what}; name a lockfile such as manifests/catalog.lock", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+_LONGEST_LOCKFILE = 240  # bytes, of the 255 that most disks allow
 PATH = click.Path(path_type=Path)
+LOCKFILE = _Lockfile(path_type=Path)
 _MOST_IDS = 200
 manifests = click.argument("manifests", metavar="MANIFEST...", nargs=-1, required=True, type=PATH)
-lockfile = flag("--lockfile", type=PATH, help="Use this lockfile instead of the one beside the manifest.")
+lockfile = flag("--lockfile", type=LOCKFILE, help="Use this lockfile instead of the one beside the manifest.")
 as_json = flag("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 simulate = flag("--simulate", is_flag=True, help="Rehearse against a local simulator: no account, no cost.")
 output_dir = flag(
@@ -75,7 +94,6 @@ def _ids(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[
 
     The manifests are looked for in the shell's own words: click knows no arguments yet while a flag lacks its value.
     """
-    import os
     import shlex
     from contextlib import redirect_stderr
     from io import StringIO

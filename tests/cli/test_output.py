@@ -116,3 +116,13 @@ def test_a_name_may_be_as_long_as_the_disk_allows(workshop, call, writer):
     name = "x" * 255
     assert call(*writer, name).code == 0
     assert (workshop.folder / name).stat().st_size > 0
+
+
+def test_a_lockfile_needs_a_name_that_leaves_room_for_what_stands_beside_it(workshop, call):
+    for name in ("", ".", "x" * 250, f"{'x' * 300}/m.lock"):
+        for command in ("run", "status"):
+            done = call(command, "manifests/m.yaml", "--lockfile", name)
+            assert (done.code, "manifests/catalog.lock" in done.err) == (2, True)
+        assert call("merge", "manifests/m.lock", "-o", name).code == 2
+    assert call("merge", ".").code == 2
+    assert workshop.made() == 1
