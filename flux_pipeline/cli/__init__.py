@@ -5,17 +5,19 @@ Start-up time is a promise: this module imports click and nothing heavier, and a
 
 from __future__ import annotations
 
+import errno
 import importlib
 import io
 import json
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 import click
 
 from flux_pipeline import __version__
-from flux_pipeline.cli import signals, voice
+from flux_pipeline.cli import signals, streams, voice
 from flux_pipeline.errors import FluxError
 
 _COMMANDS = (
@@ -28,7 +30,8 @@ PROGRAM = "flux-pipeline"
 COMPLETE = "_FLUX_PIPELINE_COMPLETE"  # the environment variable by which a shell asks for completions
 _STOPPED = (129, 130, 143)
 _BROKEN_PIPE = 141
-_INTERNAL = 6
+_UNFINISHED = 6
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class _Late(click.Group):
@@ -60,6 +63,7 @@ def cli() -> None: ...
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with the code that `design` promises for what happened."""
+    streams.begin()
     signals.listen()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -67,6 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     code = _run(arguments)
     if code in _STOPPED:
         signals.deaden()
+    streams.end()
     sys.exit(code)
 
 
@@ -75,36 +80,61 @@ def _run(arguments: Sequence[str] | None) -> int:
         from click.shell_completion import shell_complete
 
         return shell_complete(cli, {}, PROGRAM, COMPLETE, asked)
-    voice.begin(sys.argv[1:] if arguments is None else arguments)
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    voice.begin(words)
+    try:
+        code = _carry_out(words)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return _BROKEN_PIPE
+    except Exception as error:
+        if os.environ.get("FLUX_PIPELINE_DEBUG"):
+            raise
+        return _say(_in_words(error), _UNFINISHED)
+    return code
+
+
+def _carry_out(words: list[str]) -> int:
+    """Do what the command line says, and say what it did wrong."""
     try:
         # Not click's own `main`: it turns a closed pipe into exit 1.
-        with cli.make_context(PROGRAM, list(sys.argv[1:] if arguments is None else arguments)) as context:
+        with cli.make_context(PROGRAM, words.copy()) as context:
             code = cli.invoke(context)
         sys.stdout.flush()
     except click.exceptions.Exit as end:
         return end.exit_code
     except FluxError as error:
-        if "--json" in (sys.argv[1:] if arguments is None else arguments):
+        code = _say(f"{error}", error.exit_code)  # first: it is told even where stdout takes nothing
+        if "--json" in words:
             click.echo(json.dumps({"error": str(error), "exit_code": error.exit_code}))
-        return _say(f"{error}", error.exit_code)
+        return code
     except click.ClickException as error:
         if voice.speaks_json():
             return _say(error.format_message(), error.exit_code)
-        error.show()
+        with suppress(OSError):
+            error.show()
         return error.exit_code
     except (KeyboardInterrupt, click.Abort) as stop:
         return _say("interrupted; run the same command again: it resumes", signals.Stopped.code(stop))
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else the flush at exit complains
-        return _BROKEN_PIPE
-    except Exception as error:
-        if os.environ.get("FLUX_PIPELINE_DEBUG"):
-            raise
-        what = f"{type(error).__name__}: {error}"
-        return _say(f"internal error: {what}; please report it. FLUX_PIPELINE_DEBUG=1 shows where", _INTERNAL)
     return code if isinstance(code, int) else 0
 
 
+def _in_words(error: Exception) -> str:
+    """Return what to say of an error that no room has foreseen: a disk that is full is no mistake of the program."""
+    if isinstance(error, OSError):
+        if streams.is_of_printing(error):
+            return (
+                f"the output could not be written: {error.strerror}; "
+                "make room, or send it elsewhere, and run the same command again"
+            )
+        if error.errno in _FULL:
+            where = error.filename or "a file"
+            return f"{where} could not be written: {error.strerror}; make room, and run the same command again"
+    what = f"{type(error).__name__}: {error}"
+    return f"internal error: {what}; please report it. FLUX_PIPELINE_DEBUG=1 shows where"
+
+
 def _say(message: str, code: int) -> int:
-    voice.say(message, head=PROGRAM, level="error", event="error", exit_code=code)
+    with suppress(OSError):  # where nobody can hear it, the exit code has to do
+        voice.say(message, head=PROGRAM, level="error", event="error", exit_code=code)
     return code

@@ -77,7 +77,9 @@ def command(as_json: bool, page: Path, embed: bool, rows: str, cols: str, **scop
         outlet.put(page, [text.encode()])
         sweep(folder, () if embed else {Path(one.source).name for one in shown.values() if hasattr(one, "source")})
     except OSError as error:
-        raise UsageError(f"{error.filename}: {error.strerror}; name a page that can be written with -o") from error
+        raise UsageError(
+            f"{error.filename or page}: {error.strerror}; name a page that can be written with -o"
+        ) from error
     cells = len(made.cards)
     if as_json:
         project.print_document({"gallery": str(page), "pictures": made.pictures, "cells": cells})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import click
 
-from flux_pipeline.cli import terminal
+from flux_pipeline.cli import streams, terminal
 
 Level = Literal["debug", "info", "warning", "error"]
 _ROLES: dict[Level, str] = {"warning": "warning", "error": "error"}
@@ -71,6 +71,15 @@ def say(message: str, *, event: str = "note", level: Level = "info", head: str =
     `head` stands before it in words, as in `warning: …`. The other fields are for JSON alone: plain values, and dollars as
     Decimal or None.
     """
+    try:
+        _say(message, event, level, head, fields)
+    except BrokenPipeError:
+        raise
+    except OSError:  # stderr is full or gone: no reason to end a run that may have paid for something
+        streams.let_go(sys.stderr)
+
+
+def _say(message: str, event: str, level: Level, head: str, fields: Mapping[str, Any]) -> None:
     voice = _voice.get()
     if voice.as_json:
         at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
