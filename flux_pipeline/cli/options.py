@@ -94,7 +94,6 @@ def _ids(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[
 
     The manifests are looked for in the shell's own words: click knows no arguments yet while a flag lacks its value.
     """
-    import shlex
     from contextlib import redirect_stderr
     from io import StringIO
 

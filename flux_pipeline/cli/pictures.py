@@ -6,7 +6,6 @@ import logging
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING, Final
@@ -17,8 +16,8 @@ from flux_pipeline.files.checker import Checker
 from flux_pipeline.files.derive import Order
 from flux_pipeline.files.image import Rejected
 from flux_pipeline.plan import PlannedRender
+from flux_pipeline.report.captions import captions
 from flux_pipeline.report.controls import plain
-from flux_pipeline.report.widths import clamp
 
 if TYPE_CHECKING:
     from textual_image.renderable import HalfcellImage, SixelImage, TGPImage
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 ROWS: Final = 10  # of a picture; a row is about twice as high as a column is wide
 COLUMNS: Final = 22
 _GAP: Final = 2
+_BELOW: Final = 2  # lines: how many pictures there are, and the prompt
 _PIXELS: Final = 10  # in a column, about; half of those in a row
 _MULTIPLEXERS: Final = ("TMUX", "STY")
 _PAGE: Final = "`flux-pipeline gallery` makes a page of them"
@@ -43,19 +43,25 @@ class Tile:
     height: int
 
 
-def show(project: Project) -> None:
-    """Print thumbnails, each made of its file by a child process; say so where this terminal cannot."""
-    with terminal.silent() if sys.stdout.isatty() else nullcontext():  # the library asks the terminal what it can
-        _show(project)
+def show(project: Project, above: int) -> None:
+    """Print thumbnails, each made of its file by a child process; say so where this terminal cannot.
+
+    `above` are the lines that the command has printed already, which are to stay on the screen.
+    """
+    if lack := _lack():
+        _decline(lack)
+        return
+    with terminal.silent():  # the library asks the terminal what it can
+        _show(project, above)
 
 
-def _show(project: Project) -> None:
+def _show(project: Project, above: int) -> None:
     drawing = _drawing()
     if isinstance(drawing, str):
-        voice.say(f"{drawing}; {_PAGE}", head="note", level="warning")
+        _decline(drawing)
         return
     columns, lines = terminal.size(sys.stdout)
-    across, down = room(columns, lines)
+    across, down = room(columns, lines, above)
     history = project.history()
     saved = [one for one in project.plan(history).renders if one.source is not None]
     with Checker() as checker:
@@ -65,17 +71,28 @@ def _show(project: Project) -> None:
         voice.say(f"the first {across * down} of {len(saved)} pictures; --select chooses others", head="note")
 
 
-def room(columns: int, lines: int) -> tuple[int, int]:
-    """Return how many tiles stand side by side on a screen, and how many above each other."""
-    return max((columns + _GAP) // (COLUMNS + _GAP), 1), max((lines - 2) // (ROWS + 1), 1)
+def room(columns: int, lines: int, above: int = 0) -> tuple[int, int]:
+    """Return how many tiles stand side by side on a screen, and how many above each other below so many lines."""
+    return max((columns + _GAP) // (COLUMNS + _GAP), 1), max((lines - above - _BELOW) // (ROWS + 1), 1)
 
 
-def _drawing() -> Drawing | str:
-    """Return how this terminal takes pictures, or why it does not."""
+def _decline(lack: str) -> None:
+    voice.say(f"{lack}; {_PAGE}", head="note", level="warning")
+
+
+def _lack() -> str:
+    """Say why no picture can be shown, as far as is known without asking the terminal; nothing where one may be."""
     if not sys.stdout.isatty():
         return "pictures are shown in a terminal only"
     if not terminal.has_size(sys.stdout):
         return "this terminal does not say how large it is"  # and the library divides by it
+    if voice.color() is False or os.environ.get("TERM") == "dumb":  # one that is dumb would show the questions
+        return "pictures are shown in colour only"
+    return ""
+
+
+def _drawing() -> Drawing | str:
+    """Return how this terminal takes pictures, or why it does not."""
     logging.getLogger("textual_image").setLevel(logging.ERROR)  # it warns of each answer that does not come
     try:
         from textual_image import renderable
@@ -85,8 +102,6 @@ def _drawing() -> Drawing | str:
         return renderable.TGPImage
     if renderable.Image is renderable.SixelImage or renderable.Image is renderable.TGPImage:
         return renderable.Image
-    if voice.color() is False:
-        return "this terminal shows pictures in colour only"
     return renderable.HalfcellImage
 
 
@@ -104,12 +119,13 @@ def _draw(tiles: Sequence[Tile], across: int, columns: int, drawing: Drawing) ->
     from rich.table import Table
     from rich.text import Text
 
+    titles = captions([plain(one.title) for one in tiles], COLUMNS)
     table = Table.grid(padding=(0, _GAP, 0, 0))
     for _ in range(across):
         table.add_column(width=COLUMNS)
     for start in range(0, len(tiles), across):
         row = tiles[start : start + across]
-        table.add_row(*(Text(clamp(plain(one.title), COLUMNS), no_wrap=True) for one in row))
+        table.add_row(*(Text(title, no_wrap=True) for title in titles[start : start + across]))
         table.add_row(*(drawing(BytesIO(one.png), *_fit(one)) for one in row))
     Console(file=sys.stdout, width=max(columns, COLUMNS + _GAP), highlight=False, legacy_windows=False).print(table)
 

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from flux_pipeline.cli.project import Project
     from flux_pipeline.plan import Plan, PlannedRender
     from flux_pipeline.report.costs import By
-    from flux_pipeline.report.table import Table
 
 
 @click.command()
@@ -36,36 +35,42 @@ def command(as_json: bool, by: By | None, form: str, show: bool, **scope: Any) -
     work = project.load(**scope)
     if by is not None:
         _costs(work, by, form)
-    else:
-        _states(work, form)
+        return
+    printed = _states(work, form)
     if show:
         from flux_pipeline.cli import pictures
 
-        pictures.show(work)
+        pictures.show(work, sum(terminal.rows(line, sys.stdout) for line in printed))
 
 
-def _states(work: Project, form: str) -> None:
+def _states(work: Project, form: str) -> list[str]:
+    """Print how everything stands, and return the lines for people that it took."""
     from flux_pipeline.cli.project import print_document
     from flux_pipeline.report import documents, names, standing, text
     from flux_pipeline.report.controls import plain
+    from flux_pipeline.report.table import lines
     from flux_pipeline.review.standing import document, told
 
     history = work.history(aloud=True)
     plan = work.plan(history)
     if form == "json":
         print_document(documents.status(plan, history) | document(work.standings(history)))
-        return
+        return []
     parts = work.selected
     of = parts, standing.states_of_plan(plan), history, work.named()
     if form == "csv":
         click.echo(standing.text_csv(standing.standings(*of)), nl=False)
-        return
-    _print(standing.table(*of))
+        return []
+    columns = terminal.columns(sys.stdout)
     plan = _with_rejected(plan, work.root)
-    for line in text.status(plan, history, terminal.columns(sys.stdout), terminal.paint, names.cells(parts)):
+    said = [
+        *lines(standing.table(*of), columns, terminal.paint),
+        *text.status(plan, history, columns, terminal.paint, names.cells(parts)),
+        *map(plain, told(work.standings(history))),
+    ]
+    for line in said:
         click.echo(line, color=voice.color())
-    for line in told(work.standings(history)):
-        click.echo(plain(line))
+    return said
 
 
 def _with_rejected(plan: Plan, root: Path) -> Plan:
@@ -87,6 +92,7 @@ def _with_rejected(plan: Plan, root: Path) -> Plan:
 def _costs(work: Project, by: By, form: str) -> None:
     from flux_pipeline.cli.project import print_document
     from flux_pipeline.report import costs, names
+    from flux_pipeline.report.table import lines
 
     history = work.history(aloud=True)
     owners = names.owners([(str(part.manifest), part.expansion.cells) for part in work.parts])
@@ -96,13 +102,7 @@ def _costs(work: Project, by: By, form: str) -> None:
     elif form == "csv":
         click.echo(costs.text_csv(found, by), nl=False)
     elif found:
-        _print(costs.table(found, whole, by))
+        for line in lines(costs.table(found, whole, by), terminal.columns(sys.stdout), terminal.paint):
+            click.echo(line, color=voice.color())
     else:
         click.echo("nothing was spent: the lockfile knows no submission")
-
-
-def _print(table: Table) -> None:
-    from flux_pipeline.report.table import lines
-
-    for line in lines(table, terminal.columns(sys.stdout), terminal.paint):
-        click.echo(line, color=voice.color())

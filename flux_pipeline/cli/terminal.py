@@ -61,6 +61,13 @@ def size(stream: TextIO) -> tuple[int, int]:
     return found.columns or 80, found.lines or 24
 
 
+def rows(line: str, stream: TextIO) -> int:
+    """Return how many lines of a terminal a printed line takes."""
+    from flux_pipeline.report.widths import width
+
+    return max(-(-width(click.unstyle(line)) // size(stream)[0]), 1)
+
+
 def has_size(stream: TextIO) -> bool:
     """Say whether a terminal knows its own size; one of a script or a container may not."""
     try:
