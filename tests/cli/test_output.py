@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -9,6 +10,9 @@ import sys
 
 import pytest
 from cli import errands
+
+from flux_pipeline.cli.plan import PLAN as PLANS
+from flux_pipeline.errors import DiskError
 
 PLAN = ("plan", "manifests/m.yaml", "-o")
 GALLERY = ("gallery", "manifests/m.yaml", "-o")
@@ -57,6 +61,19 @@ def test_a_plan_is_replaced_and_nothing_else(workshop, call):
     done = call(*PLAN, "plan.json")
     assert (done.code, "plan.json is no frozen plan, and was left as it is" in done.err) == (2, True)
     assert not [*workshop.folder.glob(".*.part")]
+
+
+def test_a_disk_that_fills_up_leaves_the_earlier_file_whole(tmp_path):
+    plan = tmp_path / "plan.json"
+    PLANS.put(plan, [b'{"steps": [], "counts": {}}'])
+
+    def filling():
+        yield b"{"
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(DiskError, match="could not be written: No space left on device; name another file with -o"):
+        PLANS.put(plan, filling())
+    assert ([*tmp_path.iterdir()], plan.read_bytes()) == ([plan], b'{"steps": [], "counts": {}}')
 
 
 @pytest.mark.parametrize("place", ["/dev/stdout", "/dev/fd/1"])
