@@ -27,6 +27,11 @@ class FluxError(Exception):
 
     exit_code: ClassVar[int] = 1
 
+    def __init__(self, *lines: str) -> None:
+        """Take the message as the lines that it is meant to have: a line break in a name makes none."""
+        super().__init__("\n".join(lines))
+        self.lines = lines
+
 
 class UsageError(FluxError):
     exit_code = 2
@@ -54,10 +59,14 @@ class Problem:
     severity: Literal["error", "warning"] = "error"
 
     def __str__(self) -> str:
+        return "\n".join(self.lines)
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The complaint, and under it what is quoted."""
         place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
         head = f"{place} {self.path}: {self.message}" if self.path else f"{place}: {self.message}"
-        quoted = (line for line in (self.source, self.marks) if line)
-        return "\n    ".join((head, *quoted))
+        return (head, *(f"    {line}" for line in (self.source, self.marks) if line))
 
 
 class ManifestError(UsageError):
@@ -65,7 +74,7 @@ class ManifestError(UsageError):
 
     def __init__(self, problems: tuple[Problem, ...]) -> None:
         self.problems = problems
-        super().__init__("\n".join(str(problem) for problem in problems))
+        super().__init__(*(line for problem in problems for line in problem.lines))
 
 
 class AccountError(FluxError):

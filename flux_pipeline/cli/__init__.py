@@ -90,7 +90,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     except Exception as error:
         if os.environ.get("FLUX_PIPELINE_DEBUG"):
             raise
-        return _say(_in_words(error), _UNFINISHED)
+        return _say([_in_words(error)], _UNFINISHED)
     return code
 
 
@@ -104,18 +104,12 @@ def _carry_out(words: list[str]) -> int:
     except click.exceptions.Exit as end:
         return end.exit_code
     except FluxError as error:
-        code = _say(f"{error}", error.exit_code)  # first: it is told even where stdout takes nothing
-        if "--json" in words:
-            click.echo(json.dumps({"error": str(error), "exit_code": error.exit_code}))
-        return code
+        return _say(error.lines, error.exit_code)
     except click.ClickException as error:
-        if voice.speaks_json():
-            return _say(error.format_message(), error.exit_code)
-        with suppress(OSError):
-            error.show()
-        return error.exit_code
+        return _say_misuse(error)
     except (KeyboardInterrupt, click.Abort) as stop:
-        return _say("interrupted; run the same command again: it resumes", signals.Stopped.code(stop))
+        again = "; run the same command again: it resumes" if words[:1] == ["run"] else ""
+        return _say([f"interrupted{again}"], signals.Stopped.code(stop))
     return code if isinstance(code, int) else 0
 
 
@@ -134,7 +128,26 @@ def _in_words(error: Exception) -> str:
     return f"internal error: {what}; please report it. FLUX_PIPELINE_DEBUG=1 shows where"
 
 
-def _say(message: str, code: int) -> int:
+def _say(lines: Sequence[str], code: int) -> int:
     with suppress(OSError):  # where nobody can hear it, the exit code has to do
-        voice.say(message, head=PROGRAM, level="error", event="error", exit_code=code)
+        voice.say(lines, head=PROGRAM, level="error", event="error", exit_code=code)
+    _tell_programs("\n".join(lines), code)  # last: it is told to people even where stdout takes nothing
     return code
+
+
+def _say_misuse(error: click.ClickException) -> int:
+    """Say it in the words and on the lines of click, which know the command's usage."""
+    if voice.speaks_json():
+        return _say([error.format_message()], error.exit_code)
+    shown = io.StringIO()
+    error.show(shown)
+    on_one_line = " ".join(error.message.split("\n"))  # what was typed may hold line ends of its own
+    with suppress(OSError):
+        voice.echo(shown.getvalue().replace(error.message, on_one_line), err=True, lines=True)
+    _tell_programs(error.format_message(), error.exit_code)
+    return error.exit_code
+
+
+def _tell_programs(message: str, code: int) -> None:
+    if voice.owes_document():
+        voice.document(json.dumps({"error": message, "exit_code": code}).encode())

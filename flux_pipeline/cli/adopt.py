@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flux_pipeline.cli import options
+from flux_pipeline.cli import options, voice
 
 if TYPE_CHECKING:
     from flux_pipeline.cli.project import Project
@@ -66,13 +66,13 @@ def command(as_json: bool, grace: float | None, select: tuple[str, ...], **scope
         )
     else:
         for row in rows:
-            click.echo(
+            voice.echo(
                 plain(f"{row['state']:<9} {row['cell']}  task {row['task'] or 'unknown'}  {row['reason']}".strip())
             )
     said = ", ".join(f"{counts[state]} {_WORDS.get(state, state)}" for state in _STATES if counts[state])
     taken = counts["adopted"] + counts["resolved"] + counts["corrected"]
     after = f"; `flux-pipeline run {work.names}` follows and fetches them" if taken else ""
-    click.echo(f"{said or 'every task of this manifest is known already'}{after}", err=True)
+    voice.echo(f"{said or 'every task of this manifest is known already'}{after}", err=True)
     return code
 
 
@@ -100,7 +100,7 @@ async def _adopt(
     still = desk.unclear(names)
     rows += [_row(names, "unclear", one.key, None, one) for one in still]
     if not complete:
-        click.echo(
+        voice.echo(
             "flux-pipeline: the service's list of tasks does not hold still, so there may be more; run this again",
             err=True,
         )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flux_pipeline.cli import options
+from flux_pipeline.cli import options, voice
 
 if TYPE_CHECKING:
     from flux_pipeline.audit import Scene
@@ -51,9 +51,9 @@ def command(as_json: bool, select: tuple[str, ...], **scope: Any) -> int:
         project.print_document(report.document(findings, complete=complete))
     else:
         for line in report.text(findings):
-            click.echo(line)
+            voice.echo(line)
     if not complete:
-        click.echo(
+        voice.echo(
             "flux-pipeline: the service's list of tasks does not hold still, so there may be more; run this again",
             err=True,
         )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flux_pipeline.cli import options
+from flux_pipeline.cli import options, voice
 
 if TYPE_CHECKING:
     from flux_pipeline.cli.project import Project
@@ -60,10 +60,10 @@ def command(as_json: bool, grace: float | None, select: tuple[str, ...], **scope
         )
     else:
         for row in rows:
-            click.echo(
+            voice.echo(
                 plain(f"{row['state']:<9} {row['cell']}  task {row['task'] or 'unknown'}  {row['reason']}".strip())
             )
-    click.echo(_summary(counts, work.has_lockfile, work.names), err=True)
+    voice.echo(_summary(counts, work.has_lockfile, work.names), err=True)
     return code
 
 
@@ -104,12 +104,12 @@ async def _cancel(
     rows = [_row(names, end) for end in stopper.ends]
     rows += [_unclear_row(names, one, foreign=desk.foreign(one)) for one in still]
     if trouble is not None:
-        click.echo(f"flux-pipeline: {trouble}", err=True)
+        voice.echo(f"flux-pipeline: {trouble}", err=True)
         return rows, trouble.exit_code
     if any(row["state"] == "left" for row in rows):
         return rows, 1
     if still and not complete:
-        click.echo("flux-pipeline: the service's list of tasks does not hold still; run this again", err=True)
+        voice.echo("flux-pipeline: the service's list of tasks does not hold still; run this again", err=True)
         return rows, 6
     return rows, 4 if any(map(desk.foreign, still)) else 0
 

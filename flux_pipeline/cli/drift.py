@@ -6,8 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-import click
-
+from flux_pipeline.cli import voice
 from flux_pipeline.cli.prices import ask
 from flux_pipeline.cli.project import Project
 from flux_pipeline.cli.service import credentials_of, opened, refusal
@@ -45,12 +44,12 @@ def drifted(project: Project, *, strict: bool) -> tuple[Drift, ...]:
     except UsageError as error:  # an unusable key or address: `plan` can do without
         if strict:
             raise
-        click.echo(f"note: the schemas were not compared with the service: {error}", err=True)
+        voice.echo(f"note: the schemas were not compared with the service: {error}", err=True)
         return ()
     _say_unread(offers, strict=strict)
     found = tuple(Drift(model, one) for model, told in offers.items() for one in _differences(project, model, told))
     for one in found:
-        click.echo(f"warning: {one.model}: {plain(one.difference.message)}", err=True)
+        voice.echo(f"warning: {one.model}: {plain(one.difference.message)}", err=True)
     if found and strict:
         raise UsageError(
             f"{len(found)} difference{'' if len(found) == 1 else 's'} between the schemas and the service, and --strict: nothing was planned. "
@@ -87,7 +86,7 @@ def _say_unread(offers: Mapping[str, Offer | Unread], *, strict: bool) -> None:
             raise _undecided(model, told)
         others = f" and {len(silent) - 1} more" if len(silent) > 1 else ""
         what = f"the schema of {model}{others} was not compared with the service"
-        click.echo(f"note: {what}: {plain(told.reason)}", err=True)
+        voice.echo(f"note: {what}: {plain(told.reason)}", err=True)
         return
 
 

@@ -32,12 +32,12 @@ def tell(work: Project, ended: Ended, shown: Table, *, quiet: bool) -> None:
     if not quiet:
         shown, more = standing.brief(shown, _MOST_ROWS)
         for line in lines(shown, terminal.columns(sys.stderr), terminal.paint):
-            voice.say(line)
+            voice.say(line, styled=True)
         if more:
             voice.say(f"… and {more} more entries: `flux-pipeline status` names them all")
     columns = terminal.columns(sys.stderr)
     for line in text.ran(outcome, _reserved(ended), columns, terminal.paint, names.cells(work.selected)):
-        voice.say(line)
+        voice.say(line, styled=True)
     if not quiet and (said := _where(work, ended)):
         for line in text.fitted(said, columns):
             voice.say(line)

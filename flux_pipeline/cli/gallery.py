@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import click
 
-from flux_pipeline.cli import options
+from flux_pipeline.cli import options, voice
 from flux_pipeline.cli.output import Outlet
 
 if TYPE_CHECKING:
@@ -71,10 +71,10 @@ def command(as_json: bool, page: Path, embed: bool, rows: str, cols: str, **scop
             maker = Thumbnails(_CACHE, checker.derive)
             new = {one.sha256 for card in made.cards if (one := card.picture) and not maker.has(one)}
             if len(new) > _ANNOUNCED:
-                click.echo(f"making {len(new)} thumbnails; the next page has them at once", err=True)
+                voice.echo(f"making {len(new)} thumbnails; the next page has them at once", err=True)
             shown = _shown(made, lambda one: maker.make(work.root.absolute() / one.path, one), keep)
         text = pages.page(made, shown, lambda path: _address(work.root / path, page.parent))
-        outlet.put(page, [text.encode()])
+        outlet.put(page, [voice.masked(text).encode()])
         sweep(folder, () if embed else {Path(one.source).name for one in shown.values() if hasattr(one, "source")})
     except OSError as error:
         raise UsageError(
@@ -84,7 +84,7 @@ def command(as_json: bool, page: Path, embed: bool, rows: str, cols: str, **scop
     if as_json:
         project.print_document({"gallery": str(page), "pictures": made.pictures, "cells": cells})
     else:
-        click.echo(f"{page}: {made.pictures} of {cells} pictures")
+        voice.echo(f"{page}: {made.pictures} of {cells} pictures")
 
 
 def _shown(made: Album, make: Callable[[Picture], Small | Rejected], keep: Callable[[Small], str]) -> Thumbnails:

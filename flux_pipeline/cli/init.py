@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from flux_pipeline.cli import options
+from flux_pipeline.cli import options, voice
 
 _MANIFEST = """\
 # yaml-language-server: $schema={schema}
@@ -76,8 +76,8 @@ def command(manifest: Path, lockfile: Path | None, as_json: bool) -> None:  # no
         project.print_document({"manifest": str(manifest), "written": made})
         return
     for name in made:
-        click.echo(f"wrote {name}")
-    click.echo(f"next: flux-pipeline run {manifest} --simulate", err=True)
+        voice.echo(f"wrote {name}")
+    voice.echo(f"next: flux-pipeline run {manifest} --simulate", err=True)
 
 
 def _write(manifest: Path) -> Iterator[Path]:

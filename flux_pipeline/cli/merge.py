@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flux_pipeline.cli import options
+from flux_pipeline.cli import options, voice
 
 if TYPE_CHECKING:
     from flux_pipeline.ledger.contents import Contents
@@ -35,7 +35,7 @@ def command(lockfiles: tuple[Path, ...], output: Path | None, as_json: bool) -> 
     endpoint, history, markers = _merge(lockfiles, place)
     twice = doubles(history)
     for key, ids in twice.items():
-        click.echo(f"double: {_cell(history, key)}: tasks {', '.join(ids)} are both paid for, or may be", err=True)
+        voice.echo(f"double: {_cell(history, key)}: tasks {', '.join(ids)} are both paid for, or may be", err=True)
     tasks = len(history.claimed())
     if as_json:
         project.print_document(
@@ -49,7 +49,7 @@ def command(lockfiles: tuple[Path, ...], output: Path | None, as_json: bool) -> 
         )
         return
     conflict = ", both sides of the conflict kept" if markers else ""
-    click.echo(f"{place}: {len(history.submissions)} submissions with {tasks} tasks{conflict}", err=True)
+    voice.echo(f"{place}: {len(history.submissions)} submissions with {tasks} tasks{conflict}", err=True)
 
 
 def _merge(lockfiles: tuple[Path, ...], place: Path) -> tuple[str, History, int]:
@@ -76,7 +76,7 @@ def _merge(lockfiles: tuple[Path, ...], place: Path) -> tuple[str, History, int]
                     aside = lockfile.set_aside(place, contents.torn)
                 except OSError as error:
                     raise DiskError(f"{place}: {error.strerror}; make room there and merge again") from error
-                click.echo(f"note: the unfinished last line of {path} is kept as {aside}", err=True)
+                voice.echo(f"note: the unfinished last line of {path} is kept as {aside}", err=True)
         lockfile.replace(place, endpoint, history.submissions.values())
     return endpoint, history, sum(markers for _, _, markers in read)
 

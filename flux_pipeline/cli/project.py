@@ -13,7 +13,6 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-import click
 import orjson
 
 from flux_pipeline import derivation
@@ -234,8 +233,8 @@ def load(
         if strict:
             problems += (replace(warning, severity="error") for warning in expansion.warnings)
         for warning in expansion.warnings if not strict else ():
-            spot = {"file": warning.file, "line": warning.line, "column": warning.column, "code": warning.code}
-            voice.say(f"{warning}", head="warning", level="warning", event="warning", **spot)
+            spot: dict[str, Any] = {name: getattr(warning, name) for name in ("file", "line", "column", "code")}
+            voice.say(warning.lines, head="warning", level="warning", event="warning", fit=True, **spot)
         where = lockfile or manifest.with_suffix(suffix)
         parts.append(Part(manifest=manifest, expansion=expansion, lockfile=where, rows=tuple(beside.read)))
     if problems:
@@ -299,9 +298,9 @@ def print_lines(lines: Iterable[str]) -> None:
     """Print lines on stdout, many at a time."""
     rest = iter(lines)
     while batch := list(islice(rest, _AT_ONCE)):
-        click.echo("\n".join(batch))
+        voice.echo("".join(f"{line}\n" for line in batch), lines=True)
 
 
 def print_document(document: Any) -> None:
     """Print one JSON document on stdout."""
-    click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2))  # bytes: JSON is UTF-8, whatever the locale says
+    voice.document(orjson.dumps(document, option=orjson.OPT_INDENT_2))

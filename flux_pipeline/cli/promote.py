@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flux_pipeline.cli import options
+from flux_pipeline.cli import options, voice
 
 if TYPE_CHECKING:
     from flux_pipeline.cli.project import Project
@@ -88,7 +88,7 @@ def command(as_json: bool, folder: Path, dry_run: bool, prune: bool, select: tup
     else:
         review = options.written("review", scope | {"select": select})
         for line in _text(folder, done, void, gone, review=review, dry_run=dry_run):
-            click.echo(line)
+            voice.echo(line)
     sound = all(one.state in ("promoted", "kept") for one in done) and all(one.state != "left" for one in gone)
     return 0 if sound else 1
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flux_pipeline.cli import options
+from flux_pipeline.cli import options, voice
 
 if TYPE_CHECKING:
     from flux_pipeline.cli.project import Project
@@ -50,10 +50,10 @@ def command(as_json: bool, dry_run: bool, select: tuple[str, ...], **scope: Any)
         project.print_document(_document(pruning, dry_run=dry_run))
     else:
         for line in _text(pruning, dry_run=dry_run):
-            click.echo(line)
+            voice.echo(line)
     if (spent := _spent(pruning)) or _unpriced(pruning):
         forgets = "would forget" if dry_run else "forgets"
-        click.echo(
+        voice.echo(
             f"the lockfile {forgets} {known(spent, _unpriced(pruning))} of spending: "
             "wanting these pictures again would pay again",
             err=True,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flux_pipeline.cli import options
+from flux_pipeline.cli import options, voice
 from flux_pipeline.cli.signals import Stopped
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def command(as_json: bool, port: int, **scope: Any) -> int:
             finally:
                 server.writing.acquire(timeout=5)  # what is being written is written; nothing more is begun
         for line in _ended(bench, scope):
-            click.echo(line, err=True)
+            voice.echo(line, err=True)
     return code
 
 
@@ -60,8 +60,8 @@ def _invite(url: str, who: str, *, as_json: bool) -> None:
     if as_json:
         project.print_document({"url": url, "reviewer": who})
     else:
-        click.echo(url)
-        click.echo(f"reviewing as {who}; open the address above, and end with Ctrl-C", err=True)
+        voice.echo(url)
+        voice.echo(f"reviewing as {who}; open the address above, and end with Ctrl-C", err=True)
     sys.stdout.flush()
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flux_pipeline.cli import options
+from flux_pipeline.cli import options, voice
 from flux_pipeline.cli.output import Outlet
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def show(name: str, lockfile: Path | None, as_json: bool) -> None:  # noqa: ARG0
     """Print a schema: `manifest`, `lockfile`, or a model such as black-forest-labs/flux-2-pro-t2i."""
     from flux_pipeline.manifest.schema import Schemas
 
-    click.echo(Schemas((Path("schemas"),)).text(name), nl=False)
+    voice.echo(Schemas((Path("schemas"),)).text(name), lines=True)
 
 
 @command.command()
@@ -90,11 +90,11 @@ def pull(model: str, output: Path | None, force: bool, simulate: bool, lockfile:
         if "price" in made
         else ["a rehearsal's prices are made up" if simulate else offer.flaw or "the service tells no price list"]
     ):
-        click.echo(f"note: {missing}: the price of {model} stays unknown", err=True)
+        voice.echo(f"note: {missing}: the price of {model} stays unknown", err=True)
     old = _existing(file)
     changes = [] if old is None else _changes(old, made)
     for change in changes:
-        click.echo(f"{file}: {plain(change)}", err=True)
+        voice.echo(f"{file}: {plain(change)}", err=True)
     if changes and not force:
         raise UsageError(f"{file} says something else (above), and was left alone; --force replaces it")
     kept = old is not None and not changes
@@ -103,7 +103,7 @@ def pull(model: str, output: Path | None, force: bool, simulate: bool, lockfile:
     if as_json:
         print_document({"model": model, "file": str(file), "written": not kept, "changes": changes})
     else:
-        click.echo(f"{file} says the same already" if kept else f"{file}")
+        voice.echo(f"{file} says the same already" if kept else f"{file}")
 
 
 def _offer(model: str, *, simulate: bool) -> Offer:

@@ -11,9 +11,7 @@ from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import click
-
-from flux_pipeline.cli import project
+from flux_pipeline.cli import project, voice
 from flux_pipeline.cli.project import Project
 from flux_pipeline.cli.revision import Revision, revision
 from flux_pipeline.cli.sources import say_if_torn
@@ -73,7 +71,7 @@ def named(old: Path, new: Path, manifest: Path | None, max_cells: int | None) ->
     """
     before, after = _lockfile(old), _lockfile(new)
     if before.endpoint != after.endpoint:
-        click.echo(f"note: {old} is of {before.endpoint}, {new} of {after.endpoint}", err=True)
+        voice.echo(f"note: {old} is of {before.endpoint}, {new} of {after.endpoint}", err=True)
     rehearsals = [path for path, side in ((old, before), (new, after)) if side.endpoint == project.SIMULATED]
     work = project.load([manifest], max_cells=max_cells) if manifest else None
     requests = {cell.key: cell.render for cell in work.cells} if work else {}
@@ -142,10 +140,10 @@ def since(against: str, work: Project, max_cells: int | None) -> Sides:
     if present is not None:
         _whole(present, place)
     else:
-        click.echo(f"note: {place} is not there now, so nothing counts as paid", err=True)
+        voice.echo(f"note: {place} is not there now, so nothing counts as paid", err=True)
     cells, unread = _cells(then, manifest, max_cells, simulate=work.simulate)
     if unread:
-        click.echo(f"note: {unread}", err=True)
+        voice.echo(f"note: {unread}", err=True)
     requests = {cell.key: cell.render for cell in (*(cells or ()), *work.cells)}
     return Sides(
         old=Side(history=past.history, cells=cells, requests=requests),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flux_pipeline.cli import options
+from flux_pipeline.cli import options, voice
 
 if TYPE_CHECKING:
     from flux_pipeline.simulator.faults import Faults
@@ -67,7 +67,7 @@ def command(
 
             print_document({"base_url": url})
         else:
-            click.echo(f"WIRO_API_BASE_URL={url}")
+            voice.echo(f"WIRO_API_BASE_URL={url}")
         sys.stdout.flush()
 
     with contextlib.closing(Simulator(settings, db)) as simulator:
@@ -86,4 +86,5 @@ def _faults(path: Path) -> Faults:
     try:
         return Faults.from_data(document.data)
     except UsageError as error:
-        raise UsageError(f"{path}: {error}") from error
+        first, *others = error.lines
+        raise UsageError(f"{path}: {first}", *others) from error

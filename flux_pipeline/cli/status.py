@@ -59,7 +59,7 @@ def _states(work: Project, form: str) -> list[str]:
     parts = work.selected
     of = parts, standing.states_of_plan(plan), history, work.named()
     if form == "csv":
-        click.echo(standing.text_csv(standing.standings(*of)), nl=False)
+        voice.echo(standing.text_csv(standing.standings(*of)), lines=True)
         return []
     columns = terminal.columns(sys.stdout)
     plan = _with_rejected(plan, work.root)
@@ -69,7 +69,7 @@ def _states(work: Project, form: str) -> list[str]:
         *map(plain, told(work.standings(history))),
     ]
     for line in said:
-        click.echo(line, color=voice.color())
+        voice.echo(line, styled=True)
     return said
 
 
@@ -100,9 +100,9 @@ def _costs(work: Project, by: By, form: str) -> None:
     if form == "json":
         print_document(costs.document(found, whole, by))
     elif form == "csv":
-        click.echo(costs.text_csv(found, by), nl=False)
+        voice.echo(costs.text_csv(found, by), lines=True)
     elif found:
         for line in lines(costs.table(found, whole, by), terminal.columns(sys.stdout), terminal.paint):
-            click.echo(line, color=voice.color())
+            voice.echo(line, styled=True)
     else:
-        click.echo("nothing was spent: the lockfile knows no submission")
+        voice.echo("nothing was spent: the lockfile knows no submission")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flux_pipeline.cli import options
+from flux_pipeline.cli import options, voice
 
 if TYPE_CHECKING:
     from flux_pipeline.errors import Problem
@@ -52,7 +52,7 @@ def command(
     else:
         names = [str(manifest) for manifest in manifests]
         for line in problems.github(found) if form == "github" else problems.text(found, names, cells):
-            click.echo(line)
+            voice.echo(line, orders=form == "github")
     return 2 if any(problem.severity == "error" for problem in found) else 0
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from flux_pipeline.cli import options
+from flux_pipeline.cli import options, voice
 
 if TYPE_CHECKING:
     from flux_pipeline.cli.project import Project
@@ -62,8 +62,8 @@ def command(as_json: bool, **scope: Any) -> int:
     else:
         for one in verdicts:
             if one.state != "ok":
-                click.echo(plain(f"{one.state:<8} {one.path}  {one.reason}"))
-        click.echo(", ".join(f"{counts[state]} {state}" for state in STATES if counts[state] or state == "ok"))
+                voice.echo(plain(f"{one.state:<8} {one.path}  {one.reason}"))
+        voice.echo(", ".join(f"{counts[state]} {state}" for state in STATES if counts[state] or state == "ok"))
     return 0 if counts["ok"] == len(verdicts) else 1
 
 

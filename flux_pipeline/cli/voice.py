@@ -1,13 +1,17 @@
-"""What is said on stderr: in words, or by `run --log-format json` as JSON Lines. Both go through here, and no secret does."""
+"""What the program says: all of it leaves through here, and no secret does, nor anything that a terminal would act on.
+
+On stderr that is words, or by `run --log-format json` JSON Lines; on stdout words, or by --json one document.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Literal
@@ -15,12 +19,24 @@ from typing import Any, Literal
 import click
 
 from flux_pipeline.cli import streams, terminal
+from flux_pipeline.report.controls import plain
+from flux_pipeline.report.widths import width, wrapped
 
 Level = Literal["debug", "info", "warning", "error"]
 _ROLES: dict[Level, str] = {"warning": "warning", "error": "error"}
 _SECRETS = ("WIRO_API_KEY", "WIRO_API_SECRET")
 _LOG = "flux-pipeline"  # the name of the one handler that is ours
 _SHORTEST_SECRET = 8  # a shorter one cannot be a key, and would blot out ordinary words
+_STYLE = re.compile("(\x1b\\[[0-9]{1,2}m)")  # what `terminal.paint` puts around words
+_COMMAND = re.compile(r"^\s*:(?=:)|##(?=\[|vso\[)")  # what a CI log would take for an order
+_YES = ("1", "true", "t", "yes", "y", "on")  # what click takes for a flag that is set
+
+
+@dataclass(slots=True)
+class Debt:
+    """Whether stdout is still to become one JSON document. It is changed in place: a coroutine has a copy of the context."""
+
+    document: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +45,7 @@ class Voice:
 
     as_json: bool = False
     color: bool | None = None
+    debt: Debt = field(default_factory=Debt)
 
 
 _PLAINLY = Voice()
@@ -44,7 +61,8 @@ def begin(arguments: Sequence[str]) -> None:
         if word == "--log-format" or word.startswith("--log-format="):
             asked = (word.partition("=")[2] or following) == "json"
     color = terminal.color(environ.get("FLUX_PIPELINE_COLOR", "auto"), environ)
-    _voice.set(Voice(as_json=asked and list(arguments[:1]) == ["run"], color=color))
+    document = "--json" in arguments or environ.get("FLUX_PIPELINE_JSON", "").strip().lower() in _YES
+    _voice.set(Voice(as_json=asked and list(arguments[:1]) == ["run"], color=color, debt=Debt(document)))
 
 
 def speaks_json() -> bool:
@@ -52,8 +70,13 @@ def speaks_json() -> bool:
 
 
 def color() -> bool | None:
-    """Return what `click.echo` is to be told of colour."""
+    """Return whether colour is wanted; None leaves it to the stream."""
     return _voice.get().color
+
+
+def owes_document() -> bool:
+    """Tell whether a JSON document was asked for, and not printed yet."""
+    return _voice.get().debt.document
 
 
 def use_color(choice: str) -> None:
@@ -65,29 +88,80 @@ def use_format(form: str) -> None:
     _voice.set(replace(_voice.get(), as_json=form == "json"))
 
 
-def say(message: str, *, event: str = "note", level: Level = "info", head: str = "", **fields: Any) -> None:
-    """Say something on stderr.
+def say(
+    message: str | Sequence[str],
+    *,
+    event: str = "note",
+    level: Level = "info",
+    head: str = "",
+    styled: bool = False,
+    fit: bool = False,
+    **fields: Any,
+) -> None:
+    """Say something on stderr; what is to be several lines is given as such.
 
-    `head` stands before it in words, as in `warning: …`. The other fields are for JSON alone: plain values, and dollars as
-    Decimal or None.
+    `head` stands before it in words, as in `warning: …`; `styled` is as for `echo`. What has to `fit` is broken at the
+    edge of a terminal, but for what is quoted on further lines. The other fields are for JSON alone: plain values, and
+    dollars as Decimal or None.
     """
+    lines = [message] if isinstance(message, str) else message
     try:
-        _say(message, event, level, head, fields)
+        _say(lines, event, level, head, fields, styled=styled, fit=fit)
     except BrokenPipeError:
         raise
     except OSError:  # stderr is full or gone: no reason to end a run that may have paid for something
         streams.let_go(sys.stderr)
 
 
-def _say(message: str, event: str, level: Level, head: str, fields: Mapping[str, Any]) -> None:
-    voice = _voice.get()
-    if voice.as_json:
+def _say(
+    lines: Sequence[str], event: str, level: Level, head: str, fields: Mapping[str, Any], *, styled: bool, fit: bool
+) -> None:
+    if _voice.get().as_json:
         at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        named = {"time": at, "level": level, "event": event, "message": click.unstyle(message), **fields}
+        named = {"time": at, "level": level, "event": event, "message": click.unstyle("\n".join(lines)), **fields}
         click.echo(masked(json.dumps(named, default=_plain)), err=True)
-    else:
-        before = f"{terminal.paint(_ROLES.get(level, ''), f'{head}:')} " if head else ""
-        click.echo(f"{before}{masked(message)}", err=True, color=voice.color)
+        return
+    told = [_harmless(line, styled=styled) for line in lines]
+    if head:
+        told[0] = f"{head}: {told[0]}"
+    if fit:
+        told = [*_fitted(told[0], indent="  " if head else ""), *told[1:]]
+    if head and told[0].startswith(f"{head}:"):
+        told[0] = terminal.paint(_ROLES.get(level, ""), f"{head}:") + told[0].removeprefix(f"{head}:")
+    click.echo("\n".join(told), err=True, color=_voice.get().color)
+
+
+def echo(text: str, *, err: bool = False, styled: bool = False, lines: bool = False, orders: bool = False) -> None:
+    """Print a line for people.
+
+    `styled` is text with colours by `terminal.paint`, in which nothing foreign is left. `lines` is text that ends its lines
+    itself. `orders` lets through what a CI log acts on.
+    """
+    told = [_harmless(line, styled=styled, orders=orders) for line in (text.split("\n") if lines else [text])]
+    click.echo("\n".join(told), err=err, nl=not lines, color=_voice.get().color)
+
+
+def document(data: bytes) -> None:
+    """Print a JSON document on stdout, in UTF-8 whatever the locale says."""
+    _voice.get().debt.document = False
+    click.echo(masked(data.decode()).encode())
+
+
+def _fitted(line: str, indent: str) -> list[str]:
+    """Return a line as those that a terminal has room for, the further ones indented; as it is where there is none."""
+    columns = terminal.columns(sys.stderr)
+    if columns is None or width(line) <= columns:
+        return [line]
+    first, *others = wrapped(line, columns)
+    return [first, *(indent + rest for rest in wrapped(" ".join(others), columns - len(indent)))]
+
+
+def _harmless(line: str, *, styled: bool = False, orders: bool = False) -> str:
+    """Return a text on one line, without secrets and without what a terminal or a CI log would act on."""
+    line = masked(line.encode(errors="backslashreplace").decode())  # names of files may hold half characters
+    parts = _STYLE.split(line) if styled else [line]
+    line = "".join(part if index % 2 else plain(part) for index, part in enumerate(parts))
+    return line if orders or os.environ.get("GITHUB_ACTIONS") != "true" else _COMMAND.sub(r"\g<0> ", line)
 
 
 def masked(text: str) -> str:
@@ -95,7 +169,8 @@ def masked(text: str) -> str:
     for name in _SECRETS:
         secret = os.environ.get(name, "")
         if len(secret) >= _SHORTEST_SECRET:
-            text = text.replace(secret, "***").replace(json.dumps(secret)[1:-1], "***")
+            for written in (secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]):
+                text = text.replace(written, "***")
     return text
 
 
@@ -109,7 +184,8 @@ def log(verbose: int) -> None:
 
     class Handler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            said = record.getMessage() if speaks_json() else self.format(record)
+            words = record.getMessage() if speaks_json() else self.format(record)
+            said = words.split("\n") if record.exc_info else words
             level = "error" if record.levelno >= logging.ERROR else levels.get(record.levelno, "info")
             say(said, event="log", level=level, logger=record.name)
 

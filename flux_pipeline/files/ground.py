@@ -83,7 +83,7 @@ def preflight(tree: Tree, paths: Iterable[str]) -> None:
     if problems:
         lines = [str(problem) for problem in problems[:_SHOWN]]
         more = len(problems) - _SHOWN
-        raise DiskError("\n".join([*lines, *([f"… and {more} more of this kind"] if more > 0 else [])]))
+        raise DiskError(*lines, *([f"… and {more} more of this kind"] if more > 0 else []))
 
 
 def sweep(tree: Tree, paths: Iterable[str]) -> int:

@@ -10,9 +10,11 @@ from flux_pipeline.errors import Problem
 
 
 def text(problems: Sequence[Problem], manifests: Sequence[str], cells: int) -> Iterator[str]:
-    """Yield each problem with its quoted line, then the count."""
+    """Yield the lines of each problem, then the count."""
     for problem in problems:
-        yield f"warning: {problem}" if problem.severity == "warning" else str(problem)
+        said, *quoted = problem.lines
+        yield f"warning: {said}" if problem.severity == "warning" else said
+        yield from quoted
     errors = sum(problem.severity == "error" for problem in problems)
     what = manifests[0] if len(manifests) == 1 else f"{len(manifests)} manifests"
     yield f"{what}: {errors} problem{'s' if errors != 1 else ''}" if errors else f"{what}: sound, {cells} cells"

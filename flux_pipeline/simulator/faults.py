@@ -125,7 +125,7 @@ class Faults:
             if not wrong:
                 rules.append(_rule(entry))
         if problems:
-            raise UsageError("\n".join(problems))
+            raise UsageError(*problems)
         return cls(rules=tuple(rules), seed=seed)
 
 

@@ -34,6 +34,7 @@ from flux_pipeline.wiro.wire import Answer, NoAnswer, Reply
 DEFAULT_URL = "https://api.wiro.ai/v1"
 _LOOPBACK = re.compile(r"http://(localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[::1\])(:\d{1,5})?(/[\w./-]*)?", re.ASCII)
 _PUBLIC = re.compile(r"https://[A-Za-z0-9.-]+(:\d{1,5})?(/[\w./-]*)?", re.ASCII)
+_USER = re.compile(r"(?<=//).*@|^[^/]*@", re.DOTALL)  # a name and a password, which no message may repeat
 _MODEL = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 _ATTEMPTS = 4
 
@@ -47,7 +48,7 @@ def endpoint(environ: Mapping[str, str]) -> str:
     url = environ.get("WIRO_API_BASE_URL", "").rstrip("/") or DEFAULT_URL
     if not (_LOOPBACK.fullmatch(url) or _PUBLIC.fullmatch(url)):
         raise UsageError(
-            f"WIRO_API_BASE_URL is {wire.clean(url)!r}: it must be an https URL such as {DEFAULT_URL}, "
+            f"WIRO_API_BASE_URL is {wire.clean(_USER.sub('***@', url))!r}: it must be an https URL such as {DEFAULT_URL}, "
             "or http on loopback (127.0.0.1)"
         )
     return url
