@@ -129,11 +129,11 @@ def _print(report: Report, form: str | None, page: Path | None, *, as_json: bool
         project.print_document(told.document(report))
     elif form == "text":
         for line in text(report, terminal.columns(sys.stdout), terminal.paint):
-            click.echo(line, color=voice.color())
+            voice.echo(line, styled=True)
     elif form == "markdown" or page is None:
-        click.echo(markdown(report), nl=False)
+        voice.echo(markdown(report), lines=True)
     else:
-        click.echo(f"{page}: {told.counted(report.comparison)}; {told.costs(report.comparison.total())}")
+        voice.echo(f"{page}: {told.counted(report.comparison)}; {told.costs(report.comparison.total())}")
 
 
 def _outlet() -> Outlet:
@@ -148,4 +148,4 @@ def _outlet() -> Outlet:
 def _write(page: Path, report: Report) -> None:
     from flux_pipeline.report.compare_page import page as pieces
 
-    _outlet().put(page, (piece.encode() for piece in pieces(report)))
+    _outlet().put(page, (voice.masked(piece).encode() for piece in pieces(report)))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flux_pipeline.cli import options
+from flux_pipeline.cli import options, voice
 from flux_pipeline.cli.output import Outlet
 
 if TYPE_CHECKING:
@@ -62,4 +62,4 @@ def command(as_json: bool, frozen: Path | None, strict: bool, **scope: Any) -> N
     else:
         project.print_lines(text.planned(plan, saving))
     for note in notes:
-        click.echo(f"note: {note}", err=True)
+        voice.echo(f"note: {note}", err=True)

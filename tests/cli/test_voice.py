@@ -32,6 +32,17 @@ def hostile(text):
     return acting, [line for line in text.splitlines() if line.lstrip().startswith("::")]
 
 
+def test_only_one_module_prints_what_people_read():
+    printing = {
+        path.name
+        for path in CLI.glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute) and node.attr in ("echo", "secho")
+        if isinstance(node.value, ast.Name) and node.value.id == "click"
+    }
+    assert printing == {"voice.py", "completion.py"}, "the other one prints a script of click's"
+
+
 @pytest.mark.parametrize("flags", [["--json"], []])
 def test_no_error_shows_the_key_to_people_or_programs(desk, flags):
     done = desk.call("status", "manifests/m.yaml", "--select", KEY, *flags)
