@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -87,6 +88,7 @@ def command(
     try:
         from flux_pipeline.cli import ending, project, session
         from flux_pipeline.report import documents
+        from flux_pipeline.run.outcome import SIGNALS
 
         work = project.load(**{name: given.pop(name) for name in scope})
         show = session.Show(progress=not (no_progress or quiet), quiet=quiet)
@@ -99,7 +101,8 @@ def command(
         raise
     outcome = ended.outcome
     table = ending.table(work, ended)
-    reports.ended(work, outcome, ended.history, table)  # first: a pipe that is closed ends the program
+    again = f"{outcome.stopped}; run it again to resume" if outcome.exit_code in SIGNALS else outcome.stopped
+    reports.ended(work, replace(outcome, stopped=again), ended.history, table)  # first: a closed pipe ends the program
     if as_json:
         project.print_document(documents.ran(outcome, work.origin, len(work.cells), ended.history))
     ending.tell(work, ended, table, quiet=quiet)

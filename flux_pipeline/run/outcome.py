@@ -11,7 +11,11 @@ from flux_pipeline.run.jobs import Board, Job, Session
 from flux_pipeline.run.stages import Stage
 
 State = Literal["saved", "failed", "doubtful", "pending"]
-SIGNALS: Mapping[int, str] = {129: "SIGHUP", 130: "SIGINT", 143: "SIGTERM"}  # by the exit code that each leads to
+SIGNALS: Mapping[int, str] = {  # why a run stopped, by the exit code that a signal leads to
+    129: "interrupted (SIGHUP)",
+    130: "interrupted (SIGINT)",
+    143: "interrupted (SIGTERM)",
+}
 _STATES: dict[Stage, State] = {Stage.SAVED: "saved", Stage.FAILED: "failed", Stage.DOUBTFUL: "doubtful"}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import signal
@@ -195,3 +196,16 @@ def test_a_simulator_that_is_interrupted_prints_no_second_document(desk):
     assert process.returncode == 130
     assert json.loads(first + b"}")["base_url"]
     assert (rest.strip(), said) == ("", "flux-pipeline: interrupted\n")
+
+
+def test_reports_of_an_interrupted_run_say_how_it_goes_on(open_workshop):
+    workshop = open_workshop(speed=1.0)
+    workshop.write(entry(seeds=range(1, 31)), run={"rate": "20/s", "concurrency": 30})
+    page = workshop.folder / "page.md"
+    process = workshop.start("run", "manifests/m.yaml", "--junit", "junit.xml", GITHUB_STEP_SUMMARY=str(page))
+    workshop.wait_for(lambda: workshop.made() >= 3)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=20)
+    assert "stopped: interrupted (SIGINT)\n" in err
+    for text in (html.unescape(page.read_text()), (workshop.folder / "junit.xml").read_text()):
+        assert "interrupted (SIGINT); run it again to resume" in text
