@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from flux_pipeline.cli.project import Project
+from flux_pipeline.cli.signals import Stopped
 from flux_pipeline.errors import AccountError, LockfileForeign, ServiceError
 from flux_pipeline.ledger import contents
 from flux_pipeline.ledger.history import History
@@ -106,7 +107,7 @@ def conduct(work: Coroutine[Any, Any, T]) -> T:
             return await work
         except asyncio.CancelledError:
             if received:
-                raise SystemExit(128 + received[0]) from None
+                raise Stopped(received[0]) from None
             raise
 
     return asyncio.run(until_stopped())
@@ -155,4 +156,5 @@ def refusal(told: Unread, what: str) -> AccountError | ServiceError:
     """Return the error for a read that came to nothing."""
     if told.account:
         return AccountError(f"{what}: {told.reason}; check WIRO_API_KEY and WIRO_API_SECRET, and run this again")
-    return ServiceError(f"{what}: {told.reason}; check the network and run this again")
+    suspect = "WIRO_API_BASE_URL, which ends in /v1," if told.missing else "the network"
+    return ServiceError(f"{what}: {told.reason}; check {suspect} and run this again")

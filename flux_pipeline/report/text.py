@@ -33,12 +33,15 @@ _UNSAVED = {
 _LEFT_OVER = (
     "The next run fetches what is paid for; what the service no longer has, `run --rerender-expired` pays for again."
 )
+_RESUME = "Run the same command again: it resumes."
 _NEXT = {
+    1: "The reasons are above. Run the same command again: it keeps what is on disk and tries the rest.",
     3: "Once that is settled, or --max-cost is raised, run the same command again: it resumes.",
     4: "Nothing unclear is paid for again. Look at your tasks on Wiro, or run again with --resubmit-doubtful.",
-    6: "Run the same command again: it resumes.",
-    130: "Run the same command again: it resumes.",
-    143: "Run the same command again: it resumes.",
+    6: _RESUME,
+    129: _RESUME,
+    130: _RESUME,
+    143: _RESUME,
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import html
 import json
 import os
 import signal
@@ -209,3 +210,12 @@ def test_reports_of_an_interrupted_run_say_how_it_goes_on(open_workshop):
     assert "stopped: interrupted (SIGINT)\n" in err
     for text in (html.unescape(page.read_text()), (workshop.folder / "junit.xml").read_text()):
         assert "interrupted (SIGINT); run it again to resume" in text
+
+
+def test_an_address_without_its_version_is_said_to_be_wrong(workshop):
+    done = workshop.run(WIRO_API_BASE_URL=workshop.environ["WIRO_API_BASE_URL"].removesuffix("/v1"))
+    assert done.code == 1
+    assert "(HTTP 404): no reason given; check WIRO_API_BASE_URL, which ends in /v1" in done.err
+    assert done.err.splitlines()[-1].startswith("The reasons are above. Run the same command again")
+    asked = workshop.call("adopt", "manifests/m.yaml", WIRO_API_BASE_URL=workshop.environ["WIRO_API_BASE_URL"][:-3])
+    assert "check WIRO_API_BASE_URL" in asked.err
