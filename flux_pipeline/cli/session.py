@@ -82,9 +82,9 @@ def carry_out(project: Project, policy: Policy, show: Show, frozen: Path | None)
             plan = prices.limited(plan, policy, access)
             if not show.quiet:
                 unsent = "" if policy.submit else "; nothing is submitted, as --collect-only says"
-                voice.say(text.summed(plan) + unsent, event="plan", counts=plan.counts())
+                voice.say(text.summed(plan) + unsent, event="plan", fit=True, counts=plan.counts())
                 if derivations:
-                    voice.say(text.saved(project.saving(derivations)), event="plan")
+                    voice.say(text.saved(project.saving(derivations)), event="plan", fit=True)
             engine = Engine(plan, shelf.history, policy, _given(project, access.credentials), moment())
             darkroom = Darkroom(project, files, checker, shelf)
             outcome = asyncio.run(

@@ -219,3 +219,15 @@ def test_an_address_without_its_version_is_said_to_be_wrong(workshop):
     assert done.err.splitlines()[-1].startswith("The reasons are above. Run the same command again")
     asked = workshop.call("adopt", "manifests/m.yaml", WIRO_API_BASE_URL=workshop.environ["WIRO_API_BASE_URL"][:-3])
     assert "check WIRO_API_BASE_URL" in asked.err
+
+
+def test_the_first_words_of_a_run_and_warnings_fit_a_narrow_terminal(desk):
+    desk.write(entry() | {"matrix": {"seed": [1, 2], "size": ["64x64"], "mood": ["calm"]}})
+    arguments = ["run", "manifests/m.yaml", "--simulate", "--collect-only", "--no-progress"]
+    _, drawn, _ = on_a_terminal(desk, *arguments, command=ALL_DRAWN, size=(24, 40), NO_COLOR="1")
+    lines = [line for line in drawn.replace("\r\n", "\n").splitlines() if not line.startswith("    ")]
+    assert lines[0].startswith("warning: ")
+    assert "nothing is submitted, as --collect-only" in " ".join(lines)
+    assert max(map(len, lines)) <= 40
+    wide = desk.call(*arguments).err.splitlines()
+    assert any(line.endswith("nothing is submitted, as --collect-only says") for line in wide)
