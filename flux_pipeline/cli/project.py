@@ -17,7 +17,7 @@ import orjson
 
 from flux_pipeline import derivation
 from flux_pipeline.cli import voice
-from flux_pipeline.cli.sources import can_write, read_source, reader_beside, say_if_torn
+from flux_pipeline.cli.sources import can_write, is_no_folder, read_source, reader_beside, say_if_torn
 from flux_pipeline.derivation import Derivation, Saving
 from flux_pipeline.errors import ManifestError, Problem, UsageError
 from flux_pipeline.files.save import Files
@@ -211,6 +211,8 @@ def load(
         raise UsageError("--lockfile is for one manifest; several have each their own beside them")
     if lockfile is not None and not lockfile.parent.is_dir():
         raise UsageError(f"--lockfile {lockfile}: there is no folder {lockfile.parent}; make it, or name another place")
+    if is_no_folder(output_dir):
+        raise UsageError(f"--output-dir {output_dir} is no folder, so no picture is there; name a folder")
     suffix = ".simulated.lock" if simulate else ".lock"
     place = rehearsed if simulate else None
     parts = []

@@ -23,6 +23,14 @@ def can_write(form: str) -> bool:
     return derive.can_write(form)
 
 
+def is_no_folder(path: Path) -> bool:
+    """Tell whether something is there that is no folder; what cannot be looked at may be one."""
+    try:
+        return not stat.S_ISDIR(path.stat().st_mode)
+    except (OSError, ValueError):
+        return False
+
+
 def read_source(manifest: Path) -> bytes:
     """Return a manifest's bytes; UsageError says why it cannot be one."""
     return _bytes_of(manifest, _MOST_BYTES, "a manifest", "name a manifest such as manifests/catalog.yaml")

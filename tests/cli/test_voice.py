@@ -231,3 +231,9 @@ def test_the_first_words_of_a_run_and_warnings_fit_a_narrow_terminal(desk):
     assert max(map(len, lines)) <= 40
     wide = desk.call(*arguments).err.splitlines()
     assert any(line.endswith("nothing is submitted, as --collect-only says") for line in wide)
+
+
+def test_pictures_are_not_looked_for_below_what_is_no_folder(desk):
+    done = desk.call("status", "manifests/m.yaml", "--output-dir", "/dev/null")
+    assert done.code == 2
+    assert "--output-dir /dev/null is no folder, so no picture is there; name a folder" in done.err
