@@ -17,6 +17,7 @@ import orjson
 
 from flux_pipeline import derivation
 from flux_pipeline.cli import voice
+from flux_pipeline.cli.apart import keep_apart
 from flux_pipeline.cli.sources import can_write, is_no_folder, read_source, reader_beside, say_if_torn
 from flux_pipeline.derivation import Derivation, Saving
 from flux_pipeline.errors import ManifestError, Problem, UsageError
@@ -25,7 +26,6 @@ from flux_pipeline.ledger import contents
 from flux_pipeline.ledger.history import History, fold
 from flux_pipeline.ledger.keys import Render
 from flux_pipeline.manifest.cells import Cell, Expansion, expand
-from flux_pipeline.manifest.paths import fold as fold_name
 from flux_pipeline.manifest.schema import Schemas
 from flux_pipeline.manifest.settings import RunSettings, strictest
 from flux_pipeline.plan import Plan, Price, narrow, paths_to_survey, plan
@@ -206,22 +206,16 @@ def load(
         UsageError: one cannot be read or has problems (with `strict`, a warning is one), they are in each other's way, or
             nothing of them is selected.
     """
+    _judge_places(manifests, lockfile, output_dir)
     schemas = schemas_in_reach()
-    if lockfile is not None and len(manifests) > 1:
-        raise UsageError("--lockfile is for one manifest; several have each their own beside them")
-    if lockfile is not None and not lockfile.parent.is_dir():
-        raise UsageError(f"--lockfile {lockfile}: there is no folder {lockfile.parent}; make it, or name another place")
-    if is_no_folder(output_dir):
-        raise UsageError(f"--output-dir {output_dir} is no folder, so no picture is there; name a folder")
-    suffix = ".simulated.lock" if simulate else ".lock"
-    place = rehearsed if simulate else None
+    suffix, place = (".simulated.lock", rehearsed) if simulate else (".lock", None)
     parts = []
     problems: list[Problem] = []
     for manifest in manifests:
-        source, beside = read_source(manifest), reader_beside(manifest)
+        beside = reader_beside(manifest)
         try:
             expansion = expand(
-                source,
+                read_source(manifest),
                 file=str(manifest),
                 schemas=schemas,
                 max_cells=max_cells,
@@ -234,9 +228,8 @@ def load(
             continue
         if strict:
             problems += (replace(warning, severity="error") for warning in expansion.warnings)
-        for warning in expansion.warnings if not strict else ():
-            spot: dict[str, Any] = {name: getattr(warning, name) for name in ("file", "line", "column", "code")}
-            voice.say(warning.lines, head="warning", level="warning", event="warning", fit=True, **spot)
+        else:
+            _warn(expansion.warnings)
         where = lockfile or manifest.with_suffix(suffix)
         parts.append(Part(manifest=manifest, expansion=expansion, lockfile=where, rows=tuple(beside.read)))
     if problems:
@@ -254,41 +247,24 @@ def load(
     )
 
 
+def _judge_places(manifests: Sequence[Path], lockfile: Path | None, output_dir: Path) -> None:
+    if lockfile is not None and len(manifests) > 1:
+        raise UsageError("--lockfile is for one manifest; several have each their own beside them")
+    if lockfile is not None and not lockfile.parent.is_dir():
+        raise UsageError(f"--lockfile {lockfile}: there is no folder {lockfile.parent}; make it, or name another place")
+    if is_no_folder(output_dir):
+        raise UsageError(f"--output-dir {output_dir} is no folder, so no picture is there; name a folder")
+
+
+def _warn(warnings: Iterable[Problem]) -> None:
+    for warning in warnings:
+        spot: dict[str, Any] = {name: getattr(warning, name) for name in ("file", "line", "column", "code")}
+        voice.say(warning.lines, head="warning", level="warning", event="warning", fit=True, **spot)
+
+
 def schemas_in_reach() -> Schemas:
     """Return the schemas of the folder that a command is run in, before those that came with the program."""
     return Schemas((Path("schemas"),))
-
-
-def keep_apart(parts: Sequence[Part]) -> None:
-    """Make sure that no two manifests share a lockfile, or a path for different pictures.
-
-    Raises:
-        UsageError: two of them do; the message names both.
-    """
-    if len(parts) < 2:
-        return
-    owners: dict[Path, Part] = {}
-    claims: dict[str, tuple[Part, Cell, str]] = {}
-    for part in parts:
-        other = owners.setdefault(part.lockfile.resolve(), part)
-        if other is not part:
-            raise UsageError(f"{other.manifest} and {part.manifest} have one lockfile, {part.lockfile}; rename one")
-        for cell, path, made in _paths(part):
-            first, theirs, thus = claims.setdefault(fold_name(path), (part, cell, f"{path} {made}"))
-            if first is not part and (thus, theirs.key) != (f"{path} {made}", cell.key):
-                remedy = "write `output`, or the suffix of what is derived," if made else "write `output`"
-                raise UsageError(
-                    f"{path} is the path of {cell.id} in {part.manifest} and of {theirs.id} in {first.manifest}; "
-                    f"{remedy} so that they differ"
-                )
-
-
-def _paths(part: Part) -> Iterator[tuple[Cell, str, str]]:
-    """Yield every path of a manifest with its cell, and the digest of the recipe by which it is derived, if it is."""
-    for cell in part.expansion.cells:
-        yield cell, cell.path, ""
-        for one in cell.derived:
-            yield cell, one.path, one.recipe.digest()
 
 
 def rehearsed(path: str) -> str:
