@@ -100,7 +100,6 @@ def _carry_out(words: list[str]) -> int:
         # Not click's own `main`: it turns a closed pipe into exit 1.
         with cli.make_context(PROGRAM, words.copy()) as context:
             code = cli.invoke(context)
-        sys.stdout.flush()
     except click.exceptions.Exit as end:
         return end.exit_code
     except FluxError as error:
@@ -149,5 +148,9 @@ def _say_misuse(error: click.ClickException) -> int:
 
 
 def _tell_programs(message: str, code: int) -> None:
-    if voice.owes_document():
+    if not voice.owes_document():
+        return
+    try:
         voice.document(json.dumps({"error": message, "exit_code": code}).encode())
+    except OSError:  # the exit code says what is wrong, also where stdout takes nothing
+        streams.let_go(sys.stdout)

@@ -61,16 +61,17 @@ def command(
     Cell by cell: what was added, removed or changed, the words of the prompt, the pictures before and after, and the
     dollars. It prints Markdown for a pull request; -o writes a page. Nothing is asked of the service.
     """
+    from flux_pipeline.cli import secrets
     from flux_pipeline.cli.looks import find
     from flux_pipeline.comparison import compare
     from flux_pipeline.errors import UsageError
 
-    options.refuse_two_forms()
+    as_json = options.is_json(as_json, form)
     if page is not None:
         _outlet().make_sure(page)
     scope = {"max_cells": max_cells, "lockfile": lockfile, "output_dir": output_dir, "simulate": simulate}
     sides = _sides(places, against, manifest, scope)
-    comparison = compare(sides.old, sides.new).narrow(select)
+    comparison = secrets.comparison(compare(sides.old, sides.new)).narrow(select)
     if select and not comparison.rows:
         raise UsageError(f"--select {' '.join(select)}: no cell of either side has such an id")
     histories, folder = (sides.old.history, sides.new.history), page.parent if page else Path()
@@ -148,4 +149,4 @@ def _outlet() -> Outlet:
 def _write(page: Path, report: Report) -> None:
     from flux_pipeline.report.compare_page import page as pieces
 
-    _outlet().put(page, (voice.masked(piece).encode() for piece in pieces(report)))
+    _outlet().put(page, (piece.encode() for piece in pieces(report)))

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from flux_pipeline.cli import secrets
 from flux_pipeline.cli.fresh import Fresh
 from flux_pipeline.cli.project import Project
 from flux_pipeline.cli.verdicts import Looked, MovedError, named, parts, patiently, record, rivals
@@ -65,6 +66,7 @@ class Bench:
         sums = {path: one.sha256 for path, one in shown.items()} | derived
         self._pictures |= {one.sha256: one for one in shown.values()}
         self._derived |= {sha256: path for path, sha256 in derived.items()}
+        self._mend()
         thumbnails = {one.sha256: self._thumbnail(one) for one in shown.values()}
         extra = {
             "reviewer": self._who,
@@ -72,7 +74,7 @@ class Bench:
             "cells": _cells(work, made, self._broken),
             **_standings(work, history, work.standings(history)),
         }
-        text = pages.page(made, thumbnails, lambda path: f"pictures/{sums[path]}", review=extra)
+        text = pages.page(secrets.album(made), thumbnails, lambda path: f"pictures/{sums[path]}", review=extra)
         return Answer(200, "text/html; charset=utf-8", text.encode(), pages.served_policy())
 
     def picture(self, sha256: str, *, small: bool) -> Answer:
@@ -108,9 +110,10 @@ class Bench:
             verdict, note, chosen, others = _asked(asked)
         except (ValueError, KeyError, TypeError) as error:
             return refusal(400, f"this is no decision: {error}")
-        broken = [self._broken[one.sha256] for one in (chosen, *others) if one.sha256 in self._broken]
+        sums = [one.sha256 for one in (chosen, *others) if one.sha256 in self._broken]
+        broken = [f"{self._pictures[one].path} {self._broken[one]}" for one in sums]
         if broken and verdict in {"approved", "picked"}:
-            return refusal(409, f"nothing was decided: the file {broken[0]}")
+            return refusal(409, f"nothing was decided: {broken[0]}")
         try:
             work = self._fresh.project()
             known = patiently(lambda: record(work, self._who, verdict, note, chosen, others))
@@ -121,6 +124,13 @@ class Bench:
         except FluxError as error:
             return refusal(409, f"nothing was decided: {error}")
         return said(200, _standings(work, known, work.standings(known)))
+
+    def _mend(self) -> None:
+        """Ask again for what could not be opened: the file may have been away for a moment only."""
+        for sha256 in tuple(self._broken):
+            one = self._pictures[sha256]
+            if not isinstance(self._thumbnails.make(self._root().absolute() / one.path, one), Rejected):
+                del self._broken[sha256]
 
     def _thumbnail(self, one: Picture) -> pages.Thumbnail | pages.NoThumbnail:
         if one.sha256 in self._broken:

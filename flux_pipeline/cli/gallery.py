@@ -39,7 +39,7 @@ def command(as_json: bool, page: Path, embed: bool, rows: str, cols: str, **scop
     The page is gallery.html unless said, and opens from disk. Its thumbnails are in a folder beside it, gallery_files; the
     large view shows the files themselves.
     """
-    from flux_pipeline.cli import project
+    from flux_pipeline.cli import project, secrets
     from flux_pipeline.errors import UsageError
     from flux_pipeline.files.checker import Checker
     from flux_pipeline.files.thumbnails import Thumbnails, place, sweep
@@ -73,8 +73,8 @@ def command(as_json: bool, page: Path, embed: bool, rows: str, cols: str, **scop
             if len(new) > _ANNOUNCED:
                 voice.echo(f"making {len(new)} thumbnails; the next page has them at once", err=True)
             shown = _shown(made, lambda one: maker.make(work.root.absolute() / one.path, one), keep)
-        text = pages.page(made, shown, lambda path: _address(work.root / path, page.parent))
-        outlet.put(page, [voice.masked(text).encode()])
+        text = pages.page(secrets.album(made), shown, lambda path: _address(work.root / path, page.parent))
+        outlet.put(page, [text.encode()])
         sweep(folder, () if embed else {Path(one.source).name for one in shown.values() if hasattr(one, "source")})
     except OSError as error:
         raise UsageError(

@@ -163,12 +163,20 @@ def together(*options: Callable[[Any], Any]) -> Callable[[F], F]:
     return decorate
 
 
-def refuse_two_forms() -> None:
-    """Refuse --json beside a --format that says something else: click.UsageError; what the environment says gives way."""
+def is_json(as_json: bool, form: str | None) -> bool:
+    """Say whether a JSON document is wanted; what the environment says gives way to what is typed.
+
+    Raises:
+        click.UsageError: --json is typed beside a --format that says something else.
+    """
     context = click.get_current_context()
     typed = [name for name in ("as_json", "form") if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
-    if len(typed) == 2 and context.params["as_json"] and context.params["form"] != "json":
-        raise click.UsageError(f"--json and --format {context.params['form']} exclude each other")
+    if len(typed) == 2 and as_json and form != "json":
+        raise click.UsageError(f"--json and --format {form} exclude each other")
+    wanted = form == "json" or (as_json and typed != ["form"])
+    if not wanted:
+        voice.owe_nothing()
+    return wanted
 
 
 output_style = together(as_json, color)  # every command takes these

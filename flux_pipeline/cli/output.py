@@ -119,6 +119,8 @@ def _put(file: Path, pieces: Iterable[bytes], *, makes_folders: bool) -> None:
         with beside.open("xb") as stream:
             stream.writelines(pieces)
             stream.flush()
+            with suppress(FileNotFoundError):
+                os.fchmod(stream.fileno(), stat.S_IMODE(file.stat().st_mode))  # as what it replaces
             os.fsync(stream.fileno())
         beside.replace(file)
     finally:

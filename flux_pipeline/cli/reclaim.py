@@ -71,7 +71,7 @@ def tell_unwritten(shelf: Shelf) -> None:
     """Show the task ids that a lockfile could not take, and say where they are instead."""
     for one in shelf.lockfiles:
         for line in one.unwritten:
-            voice.say(line.decode().removesuffix("\n"), level="error", event="unwritten")
+            voice.exactly(line)
         if one.unwritten:
             merge = f"`flux-pipeline merge {one.path} {one.emergency} -o {one.path}` brings them back"
             where = f"they are in {one.emergency}: {merge}" if one.emergency else "keep them"

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +38,7 @@ class _Begun(click.Command):
 
 def _junit(args: list[str]) -> Iterator[tuple[str, str]]:
     """Yield each --junit with the word that follows; one without its file is click's to complain of."""
-    for word, following in zip(args, [*args[1:], None], strict=True):
+    for word, following in zip_longest(args, args[1:]):
         if word.startswith("--junit=") or (word == "--junit" and following is not None):
             yield word, following or ""
 

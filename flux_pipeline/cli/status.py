@@ -28,8 +28,7 @@ def command(as_json: bool, by: By | None, form: str, show: bool, **scope: Any) -
     """Show where the renders of MANIFEST stand, from its lockfile and the files; nothing is asked of the service."""
     from flux_pipeline.cli import project
 
-    options.refuse_two_forms()
-    form = "json" if as_json else form
+    form = "json" if options.is_json(as_json, form) else form
     if show and (form != "text" or by):
         raise click.UsageError("--show is for people: leave out --by, --format and --json")
     work = project.load(**scope)

@@ -1,4 +1,4 @@
-"""What the program says: all of it leaves through here, and no secret does, nor anything that a terminal would act on.
+"""What the program says leaves through here, and no secret does, nor anything that a terminal would act on.
 
 On stderr that is words, or by `run --log-format json` JSON Lines; on stdout words, or by --json one document.
 """
@@ -9,11 +9,12 @@ import json
 import os
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import zip_longest
 from typing import Any, Literal
 
 import click
@@ -57,7 +58,7 @@ def begin(arguments: Sequence[str]) -> None:
     _end_log()
     environ = os.environ
     asked = environ.get("FLUX_PIPELINE_LOG_FORMAT") == "json" and "--log-format=text" not in arguments
-    for word, following in zip(arguments, [*arguments[1:], ""], strict=True):
+    for word, following in zip_longest(arguments, arguments[1:], fillvalue=""):
         if word == "--log-format" or word.startswith("--log-format="):
             asked = (word.partition("=")[2] or following) == "json"
     color = terminal.color(environ.get("FLUX_PIPELINE_COLOR", "auto"), environ)
@@ -77,6 +78,11 @@ def color() -> bool | None:
 def owes_document() -> bool:
     """Tell whether a JSON document was asked for, and not printed yet."""
     return _voice.get().debt.document
+
+
+def owe_nothing() -> None:
+    """Take it back that a document was asked for."""
+    _voice.get().debt.document = False
 
 
 def use_color(choice: str) -> None:
@@ -105,21 +111,10 @@ def say(
     dollars as Decimal or None.
     """
     lines = [message] if isinstance(message, str) else message
-    try:
-        _say(lines, event, level, head, fields, styled=styled, fit=fit)
-    except BrokenPipeError:
-        raise
-    except OSError:  # stderr is full or gone: no reason to end a run that may have paid for something
-        streams.let_go(sys.stderr)
-
-
-def _say(
-    lines: Sequence[str], event: str, level: Level, head: str, fields: Mapping[str, Any], *, styled: bool, fit: bool
-) -> None:
     if _voice.get().as_json:
         at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         named = {"time": at, "level": level, "event": event, "message": click.unstyle("\n".join(lines)), **fields}
-        click.echo(masked(json.dumps(named, default=_plain)), err=True)
+        _to_stderr(masked(json.dumps(named, default=_plain)))
         return
     told = [_harmless(line, styled=styled) for line in lines]
     if head:
@@ -128,7 +123,26 @@ def _say(
         told = [*_fitted(told[0], indent="  " if head else ""), *told[1:]]
     if head and told[0].startswith(f"{head}:"):
         told[0] = terminal.paint(_ROLES.get(level, ""), f"{head}:") + told[0].removeprefix(f"{head}:")
-    click.echo("\n".join(told), err=True, color=_voice.get().color)
+    _to_stderr("\n".join(told))
+
+
+def exactly(line: bytes) -> None:
+    """Put a line of a lockfile on stderr as it is: a changed one would be none."""
+    text = line.decode().removesuffix("\n")
+    if _voice.get().as_json:
+        say(text, level="error", event="unwritten")
+    else:
+        _to_stderr(text)
+
+
+def _to_stderr(text: str, *, nl: bool = True) -> None:
+    """Write to stderr; where it is full, that is no reason to end what may have paid for something."""
+    try:
+        click.echo(text, err=True, nl=nl, color=_voice.get().color)
+    except BrokenPipeError:
+        raise
+    except OSError:
+        streams.let_go(sys.stderr)
 
 
 def echo(text: str, *, err: bool = False, styled: bool = False, lines: bool = False, orders: bool = False) -> None:
@@ -138,13 +152,28 @@ def echo(text: str, *, err: bool = False, styled: bool = False, lines: bool = Fa
     itself. `orders` lets through what a CI log acts on.
     """
     told = [_harmless(line, styled=styled, orders=orders) for line in (text.split("\n") if lines else [text])]
-    click.echo("\n".join(told), err=err, nl=not lines, color=_voice.get().color)
+    if err:
+        _to_stderr("\n".join(told), nl=not lines)
+    else:
+        click.echo("\n".join(told), nl=not lines, color=_voice.get().color)
 
 
 def document(data: bytes) -> None:
     """Print a JSON document on stdout, in UTF-8 whatever the locale says."""
     _voice.get().debt.document = False
-    click.echo(masked(data.decode()).encode())
+    text = data.decode()
+    if masked(text) != text:
+        text = json.dumps(_without_secrets(json.loads(text)), indent=2, ensure_ascii=False)
+    click.echo(text.encode())
+
+
+def _without_secrets(value: Any) -> Any:
+    """Mask the texts in a document: numbers stay numbers, and names of fields what they are."""
+    if isinstance(value, dict):
+        return {name: _without_secrets(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_without_secrets(inner) for inner in value]
+    return masked(value) if isinstance(value, str) else value
 
 
 def _fitted(line: str, indent: str) -> list[str]:

@@ -248,7 +248,9 @@ class Submitting:
             self.board.halt(6, f"{outcome.reason}; check WIRO_API_BASE_URL")
 
     def _refused(self, job: Job, outcome: Refused) -> None:
-        hint = "; check WIRO_API_BASE_URL, which ends in /v1" if outcome.code == "HTTP 404" else ""
+        hint = (
+            "; check the model's name, and WIRO_API_BASE_URL, which ends in /v1" if outcome.code == "HTTP 404" else ""
+        )
         job.reason, job.final = f"the service refused it ({outcome.code}): {outcome.message}{hint}", True
         self.board.move(job, Cause.REFUSED)
         if outcome.scope == "model":

@@ -351,6 +351,24 @@ def test_back_closes_the_large_view_and_forward_opens_it(gallery, screen):
     assert start.partition("#")[0] == page.url.partition("#")[0]
 
 
+def test_a_large_view_that_is_closed_while_the_address_is_written_leaves_back_as_it_was(gallery, screen):
+    page = screen(gallery, "#find=teal")
+    settled(page, 100)
+    large = page.get_by_role("dialog")
+    for _ in range(3):
+        page.evaluate("document.querySelector('.card:not([hidden]) .open').click()")
+        page.evaluate(
+            "document.activeElement.dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowRight', bubbles: true }));"
+            "document.querySelector('.large .close').click()"
+        )
+        large.wait_for(state="hidden")
+        page.wait_for_function("() => !location.hash.includes('open=') && !history.state?.large")
+    page.locator(".card:visible .open").first.click()
+    large.wait_for()
+    page.go_back()
+    large.wait_for(state="hidden")
+
+
 def test_every_copy_button_copies_its_text(gallery, screen):
     page = screen(gallery, "#open=small-bottle/color=red,place=marble,seed=3,size=240x240")
     large = page.get_by_role("dialog")

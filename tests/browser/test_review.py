@@ -441,7 +441,7 @@ def test_a_file_that_is_no_picture_is_shown_as_broken_and_cannot_be_approved(pag
         }""",
         [name, hashlib.sha256(data).hexdigest()],
     )
-    assert "nothing was decided: the file" in said
+    assert "nothing was decided: outputs/hero/" in said
     assert verdicts(review[1]) == {}
 
 
@@ -463,6 +463,38 @@ def test_a_note_that_was_begun_is_not_lost_and_can_be_kept_after_the_decision(pa
     assert page.locator(".desk .hint").inner_text() == ""
     page.reload()
     card(page, "red", 1).get_by_text("too dark, and blurred").wait_for()
+
+
+def test_a_file_that_was_away_for_a_moment_can_be_decided_on_again(page, review):
+    page.wait_for_function("() => [...document.images].every((one) => one.complete)")
+    path = next(Path("outputs").rglob("*.png"))
+    data = path.read_bytes()
+    for one in Path(".flux-pipeline/thumbnails").iterdir():
+        one.unlink()
+    page.route("**/thumbnails/**", lambda route: (path.unlink(missing_ok=True), route.continue_()))
+    page.reload()
+    page.locator('.blank[data-state="broken"]').wait_for()
+    page.unroute("**/thumbnails/**")
+    path.write_bytes(data)
+    page.reload()
+    page.locator(".js").wait_for()
+    assert page.locator(".blank").count() == 0
+    assert page.locator(".card:has(.verdict)").count() == 6
+
+
+def test_what_another_reviewer_notes_is_not_offered_to_be_overwritten(page, review, browser):
+    card(page, "red", 1).locator(".open").click()
+    other = browser.new_page()
+    other.goto(review[0])
+    card(other, "red", 1).locator(".open").click()
+    other.get_by_label("Note").fill("too dark")
+    other.locator(".desk").get_by_role("button", name="Reject").click()
+    stands(other, "Rejected")
+    asks(page)
+    stands(page, "Rejected")
+    assert page.get_by_label("Note").input_value() == "too dark"
+    assert page.get_by_role("button", name="Keep the note").is_hidden()
+    other.close()
 
 
 def test_an_entry_may_be_called_as_what_a_browser_knows(tmp_path, monkeypatch, page, review):

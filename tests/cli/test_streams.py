@@ -37,7 +37,8 @@ def test_a_full_disk_under_stdout_is_no_mistake_of_the_program(shell, form, unbu
 
 
 def test_an_error_is_told_where_its_document_cannot_be(shell):
-    assert "nobody.yaml: No such file" in shell("status nobody.yaml --json", ">/dev/full").stderr
+    done = shell("status nobody.yaml --json", ">/dev/full")
+    assert (done.returncode, "nobody.yaml: No such file" in done.stderr, len(done.stderr.splitlines())) == (2, True, 1)
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", "<&- >&- 2>&-"])
@@ -50,6 +51,25 @@ def test_a_run_that_nobody_hears_makes_its_pictures(shell, tmp_path, lost):
     done = shell("run manifests/m.yaml --simulate", lost)
     assert (done.returncode, len([*tmp_path.glob("outputs/simulated/hero/*.png")])) == (0, 3)
     assert (tmp_path / "manifests/m.simulated.lock").read_bytes().startswith(b'{"flux_pipeline_lock"')
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["merge manifests/m.simulated.lock torn.lock -o both.lock", "gallery manifests/m.yaml --simulate"],
+)
+def test_a_command_whose_notes_nobody_hears_does_its_work(shell, tmp_path, command):
+    assert shell("run manifests/m.yaml --simulate", "2>/dev/null").returncode == 0
+    lockfile = (tmp_path / "manifests/m.simulated.lock").read_bytes()
+    (tmp_path / "torn.lock").write_bytes(lockfile + b'{"id": "')
+    assert shell(command, "2>/dev/full").returncode == 0
+    made = [tmp_path / name for name in ("both.lock", "gallery.html")]
+    assert sum(one.exists() for one in made) == 1
+
+
+@pytest.mark.parametrize(("words", "code"), [("", 2), ("run", 2), ("run --junit", 2), ("run --json", 2)])
+def test_words_that_are_missing_are_said_to_be(shell, words, code):
+    done = shell(words, "")
+    assert (done.returncode, "internal error" in done.stderr, "Traceback" in done.stderr) == (code, False, False)
 
 
 def test_a_mistake_keeps_its_exit_code_where_it_cannot_be_told(shell):

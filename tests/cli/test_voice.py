@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import ast
+import base64
+import hashlib
 import html
 import json
 import os
+import re
 import signal
 from pathlib import Path
 
 import pytest
 from cli.screens import PROGRAM, on_a_terminal
 from cli.workshop import Workshop, entry
+
+from flux_pipeline.cli import voice
 
 KEY = "SUPERSECRET-KEY-1"
 ORDER = "::error title=injected::pwned"
@@ -70,6 +75,40 @@ def test_no_document_and_no_page_shows_a_key_that_a_prompt_contains(desk):
     assert desk.call("gallery", "manifests/m.yaml", "--simulate").code == 0
     told.append((desk.folder / "gallery.html").read_text())
     assert all("A mug, ***" in text and KEY not in text for text in told)
+
+
+@pytest.mark.parametrize("word", ["placeholder", "background", "simulated"])
+def test_a_key_that_is_a_word_of_the_pages_themselves_breaks_none(desk, word):
+    desk.write(entry(prompt=f"A mug in the {word}"))
+    assert desk.run("--simulate", WIRO_API_KEY=word).code == 0
+    assert desk.call("gallery", "manifests/m.yaml", "--simulate", WIRO_API_KEY=word).code == 0
+    lockfile = str(desk.manifest.with_suffix(".simulated.lock"))
+    again = ["compare", lockfile, lockfile, "--manifest", "manifests/m.yaml", "-o", "compare.html"]
+    assert desk.call(*again, WIRO_API_KEY=word).code == 0
+    for name in ("gallery.html", "compare.html"):
+        page = (desk.folder / name).read_text()
+        assert f"in the {word}" not in page
+        policy = re.search('Content-Security-Policy" content="([^"]*)"', page)[1]
+        parts = re.findall("<(?:style|script)>(.*?)</(?:style|script)>", page, re.DOTALL)
+        assert parts
+        for part in parts:
+            digest = base64.b64encode(hashlib.sha256(part.encode()).digest()).decode()
+            assert digest in html.unescape(policy)
+    links = re.findall('href="(outputs/[^"]*)"', (desk.folder / "gallery.html").read_text())
+    assert len(links) == 3
+    assert all((desk.folder / link).is_file() for link in links)
+
+
+def test_a_document_is_one_whatever_the_key_is(desk):
+    done = desk.run("--simulate", "--json", WIRO_API_KEY="12345678", FLUX_PIPELINE_MAX_COST="12345678")
+    assert (done.code, done.document["counts"]["saved"]) == (0, 3)
+
+
+def test_a_line_of_a_lockfile_is_shown_as_it_is(capfd):
+    line = '{"cell":"m\u200fug","crc32":"0"}\n'
+    voice.begin(["run"])
+    voice.exactly(line.encode())
+    assert capfd.readouterr().err == line
 
 
 @pytest.mark.parametrize(
@@ -214,7 +253,7 @@ def test_reports_of_an_interrupted_run_say_how_it_goes_on(open_workshop):
 def test_an_address_without_its_version_is_said_to_be_wrong(workshop):
     done = workshop.run(WIRO_API_BASE_URL=workshop.environ["WIRO_API_BASE_URL"].removesuffix("/v1"))
     assert done.code == 1
-    assert "(HTTP 404): no reason given; check WIRO_API_BASE_URL, which ends in /v1" in done.err
+    assert "(HTTP 404): no reason given; check the model's name, and WIRO_API_BASE_URL, which ends in /v1" in done.err
     assert done.err.splitlines()[-1].startswith("The reasons are above. Run the same command again")
     asked = workshop.call("adopt", "manifests/m.yaml", WIRO_API_BASE_URL=workshop.environ["WIRO_API_BASE_URL"][:-3])
     assert "check WIRO_API_BASE_URL" in asked.err

@@ -28,7 +28,8 @@ function rivalsOf(item) {
 
 const byReview = { key: "review", label: "Review", read: stateOf, values: [...Object.values(NAMES), ...(items.every(sumOf) ? [] : [WITHOUT])] };
 filters.push(byReview);
-chips.append(filterOf(byReview));
+let reviewChips = filterOf(byReview);
+chips.append(reviewChips);
 more.hidden = false;
 
 // Return the buttons by which an item is decided on.
@@ -55,6 +56,12 @@ async function showBroken(item) {
   item.image.replaceWith(make("span", { class: "blank", "data-state": "broken" },
     make("span", { class: "badge" }, "broken"), make("span", { class: "reason", title: error }, error)));
   review.cells[item.data.name].sha256 = null;
+  if (!byReview.values.includes(WITHOUT)) {
+    byReview.values.push(WITHOUT);
+    const fresh = filterOf(byReview);
+    reviewChips.replaceWith(fresh);
+    reviewChips = fresh;
+  }
   item.choices = [];
   item.card.querySelector(".choices").replaceChildren();
   showStandings();
@@ -62,6 +69,7 @@ async function showBroken(item) {
 
 for (const item of items) {
   item.image?.addEventListener("error", () => showBroken(item));
+  if (item.image?.complete && item.image.naturalWidth === 0) showBroken(item); // it was refused before anybody listened
   item.standing = make("p", { class: "standing" });
   item.choices = choices(item, () => "");
   item.card.append(make("div", { class: "choices" }, ...item.choices), item.standing); // what is said last may be short
@@ -128,9 +136,10 @@ function reflectNote(item) {
 function showDesk(item) {
   if (desk.item !== item) {
     desk.item = item;
-    note.value = drafts.get(item) ?? recorded(item).note ?? "";
     deskChoices.replaceChildren(...choices(item, () => note.value));
   }
+  const words = drafts.get(item) ?? recorded(item).note ?? "";
+  if (note.value !== words) note.value = words; // of this picture, or as somebody else has decided meanwhile
   noteField.hidden = keeping.hidden = !sumOf(item);
   desk.hidden = !sumOf(item) && recorded(item).state === "none";
   reflectNote(item);
@@ -147,7 +156,7 @@ async function decide(item, verdict, words = "") {
   const done = await ask("decide", { ...looked(item), verdict, note: verdict === "none" ? "" : words, others });
   item.card.classList.remove("asking");
   if (!done) return;
-  if (drafts.get(item) === words) drafts.delete(item);
+  if (verdict !== "none" && drafts.get(item) === words) drafts.delete(item);
   take(done.decisions);
   announceSoon(`${item.data.id}: ${standingOf(item, true)}`);
 }

@@ -74,7 +74,7 @@ function move(event, act) {
 
 document.addEventListener("keydown", onKey);
 addEventListener("beforeprint", () => fill(items.length));
-addEventListener("hashchange", onAddress);
+addEventListener("popstate", onAddress); // Back, Forward, and an address that somebody writes
 document.querySelector("footer").append(make("p", { class: "keys" },
   ...[["arrows", "move"], ["Enter", "open"], ["/", "find"], ["c", "mark for compare"], ["Esc", "close or clear"]].flatMap(
     ([key, does]) => [make("kbd", {}, key), ` ${does} `])));

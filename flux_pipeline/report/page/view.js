@@ -55,6 +55,7 @@ function writeAddress() {
 
 function writeNow() {
   clearTimeout(writing);
+  if (returning) return; // the address is another one in a moment
   if (location.hash !== address() && !(location.hash === "" && address() === "#")) {
     history.replaceState(history.state, "", address());
   }
@@ -78,7 +79,8 @@ function leaveLarge() {
 function onAddress() {
   if (returning) {
     returning = false;
-    writeAddress();
+    if (view.open && !history.state?.large) enterLarge(); // it was opened again meanwhile
+    else writeAddress();
     return;
   }
   const marked = large.open && !history.state?.large ? view.marked : null;
