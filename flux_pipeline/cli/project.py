@@ -17,7 +17,7 @@ import orjson
 
 from flux_pipeline import derivation
 from flux_pipeline.cli import voice
-from flux_pipeline.cli.apart import keep_apart
+from flux_pipeline.cli.part import Part, keep_apart
 from flux_pipeline.cli.sources import can_write, is_no_folder, read_source, reader_beside, say_if_torn
 from flux_pipeline.derivation import Derivation, Saving
 from flux_pipeline.errors import ManifestError, Problem, UsageError
@@ -25,7 +25,7 @@ from flux_pipeline.files.save import Files
 from flux_pipeline.ledger import contents
 from flux_pipeline.ledger.history import History, fold
 from flux_pipeline.ledger.keys import Render
-from flux_pipeline.manifest.cells import Cell, Expansion, expand
+from flux_pipeline.manifest.cells import Cell, expand
 from flux_pipeline.manifest.schema import Schemas
 from flux_pipeline.manifest.settings import RunSettings, strictest
 from flux_pipeline.plan import Plan, Price, narrow, paths_to_survey, plan
@@ -36,16 +36,6 @@ from flux_pipeline.review.standing import Standing
 SIMULATED = "simulator"  # the endpoint that a rehearsal's lockfile belongs to
 _REHEARSALS = "outputs/simulated"
 _AT_ONCE = 500
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
-    """One manifest of a command, with the lockfile that is its own, and the files of rows that it names."""
-
-    manifest: Path
-    expansion: Expansion
-    lockfile: Path
-    rows: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

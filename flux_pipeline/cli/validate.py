@@ -58,8 +58,7 @@ def command(
 
 def _together(sound: Mapping[Path, Expansion]) -> Iterator[Problem]:
     """Yield what keeps manifests, each sound by itself, from being run in one command."""
-    from flux_pipeline.cli.apart import keep_apart
-    from flux_pipeline.cli.project import Part
+    from flux_pipeline.cli.part import Part, keep_apart
     from flux_pipeline.errors import Problem, UsageError
 
     parts = [

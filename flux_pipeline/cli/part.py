@@ -1,17 +1,24 @@
-"""Several manifests in one command: none may be in another's way."""
+"""One of the manifests of a command: none may be in another's way."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from flux_pipeline.errors import UsageError
-from flux_pipeline.manifest.cells import Cell
+from flux_pipeline.manifest.cells import Cell, Expansion
 from flux_pipeline.manifest.paths import fold
 
-if TYPE_CHECKING:
-    from flux_pipeline.cli.project import Part
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One manifest of a command, with the lockfile that is its own, and the files of rows that it names."""
+
+    manifest: Path
+    expansion: Expansion
+    lockfile: Path
+    rows: tuple[Path, ...] = ()
 
 
 def keep_apart(parts: Sequence[Part]) -> None:
