@@ -140,9 +140,11 @@ def _say_misuse(error: click.ClickException) -> int:
         return _say([error.format_message()], error.exit_code)
     shown = io.StringIO()
     error.show(shown)
-    on_one_line = " ".join(error.message.split("\n"))  # what was typed may hold line ends of its own
+    text = shown.getvalue()
+    if not isinstance(error, click.exceptions.NoArgsIsHelpError):  # what was typed may hold line ends of its own
+        text = text.replace(error.message, " ".join(error.message.split("\n")))
     with suppress(OSError):
-        voice.echo(shown.getvalue().replace(error.message, on_one_line), err=True, lines=True)
+        voice.echo(text, err=True, lines=True)
     _tell_programs(error.format_message(), error.exit_code)
     return error.exit_code
 

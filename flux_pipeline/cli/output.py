@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import re
-import secrets
 import stat
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -112,7 +111,7 @@ def _head(file: Path) -> bytes:
 
 
 def _put(file: Path, pieces: Iterable[bytes], *, makes_folders: bool) -> None:
-    beside = file.with_name(f".{secrets.token_hex(8)}.part")  # no longer than any name that the file may have
+    beside = file.with_name(f".{os.urandom(8).hex()}.part")  # no longer than any name that the file may have
     if makes_folders:
         file.parent.mkdir(parents=True, exist_ok=True)
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import sys
@@ -48,6 +47,8 @@ def command(
     A file of faults is such as `faults: [{on: run, what: lost_answer, nth: [2]}]`; a wrong one shows the names that there are.
     Any key is accepted; with WIRO_API_KEY set only that one, and with WIRO_API_SECRET requests have to be signed.
     """
+    import asyncio  # late: --help looks at every command, and this would be a quarter of its time
+
     from flux_pipeline.simulator.models import PRICE
     from flux_pipeline.simulator.server import Settings, Simulator, serve
 

@@ -72,5 +72,11 @@ def test_words_that_are_missing_are_said_to_be(shell, words, code):
     assert (done.returncode, "internal error" in done.stderr, "Traceback" in done.stderr) == (code, False, False)
 
 
+def test_without_a_word_the_help_is_shown_as_help(shell):
+    done = shell("", "")
+    assert done.stderr.strip().splitlines() == shell("--help", "").stdout.strip().splitlines()
+    assert len(done.stderr.splitlines()) > 20
+
+
 def test_a_mistake_keeps_its_exit_code_where_it_cannot_be_told(shell):
     assert [shell(words, "2>/dev/full").returncode for words in ("status nobody.yaml", "status --bogus")] == [2, 2]
