@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -118,7 +118,7 @@ def _taken_over(work: Project, look: Look, names: Mapping[str, str]) -> list[tup
     return [
         (
             Submission(
-                id=secrets.token_hex(16),
+                id=os.urandom(16).hex(),
                 key=key,
                 cell=names[key],
                 intended_at=at,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -104,6 +103,8 @@ async def _ask(wiro: Wiro, tasks: Iterable[str]) -> Mapping[str, ReadOutcome]:
     Raises:
         ServiceError, AccountError: there is no answer.
     """
+    import asyncio  # late, as in `simulator`
+
     from flux_pipeline.cli.service import patient, refusal
     from flux_pipeline.wiro.outcomes import Unread
 
