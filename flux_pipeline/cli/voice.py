@@ -120,7 +120,7 @@ def say(
     if head:
         told[0] = f"{head}: {told[0]}"
     if fit:
-        told = [*_fitted(told[0], indent="  " if head else ""), *told[1:]]
+        told = [*_fitted(told[0], 2 if head else 0), *told[1:]]
     if head and told[0].startswith(f"{head}:"):
         told[0] = terminal.paint(_ROLES.get(level, ""), f"{head}:") + told[0].removeprefix(f"{head}:")
     _to_stderr("\n".join(told))
@@ -176,13 +176,12 @@ def _without_secrets(value: Any) -> Any:
     return masked(value) if isinstance(value, str) else value
 
 
-def _fitted(line: str, indent: str) -> list[str]:
-    """Return a line as those that a terminal has room for, the further ones indented; as it is where there is none."""
+def _fitted(line: str, hanging: int) -> list[str]:
+    """Return a line as those that a terminal has room for, no path in it broken; as it is where there is no terminal."""
     columns = terminal.columns(sys.stderr)
     if columns is None or width(line) <= columns:
         return [line]
-    first, *others = wrapped(line, columns)
-    return [first, *(indent + rest for rest in wrapped(" ".join(others), columns - len(indent)))]
+    return [*wrapped(line, columns, hanging=hanging, whole=True)]
 
 
 def _harmless(line: str, *, styled: bool = False, orders: bool = False) -> str:

@@ -271,6 +271,16 @@ def test_the_first_words_of_a_run_and_warnings_fit_a_narrow_terminal(desk):
     assert any(line.endswith("nothing is submitted, as --collect-only says") for line in wide)
 
 
+def test_a_path_in_a_warning_stays_whole_in_a_narrow_terminal(desk):
+    desk.write(entry() | {"matrix": {"seed": [1], "size": ["64x64"], "mood": ["calm"]}})
+    name = f"manifests/{'long-' * 12}name.yaml"
+    desk.manifest.rename(desk.folder / name)
+    arguments = ["run", name, "--simulate", "--collect-only", "--no-progress"]
+    _, drawn, _ = on_a_terminal(desk, *arguments, command=ALL_DRAWN, size=(24, 40), NO_COLOR="1")
+    assert "warning:" in drawn
+    assert f"{name}:" in drawn
+
+
 def test_pictures_are_not_looked_for_below_what_is_no_folder(desk):
     done = desk.call("status", "manifests/m.yaml", "--output-dir", "/dev/null")
     assert done.code == 2
