@@ -14,7 +14,7 @@ from typing import Any, Final
 from flux_pipeline.cli import secrets
 from flux_pipeline.cli.fresh import Fresh
 from flux_pipeline.cli.project import Project
-from flux_pipeline.cli.verdicts import Looked, MovedError, named, parts, patiently, record, rivals
+from flux_pipeline.cli.verdicts import Looked, MovedError, named, patiently, record, rivals
 from flux_pipeline.errors import FluxError, LockfileHeld
 from flux_pipeline.files.checker import Checker
 from flux_pipeline.files.image import Rejected
@@ -57,7 +57,7 @@ class Bench:
         """Make the page anew, so that reloading it shows what is there now."""
         try:
             work, history = self._fresh.with_history()
-            made = album(parts(work), work.plan(history), history, work.derivations(history), simulated=work.simulate)
+            made = album(work.selected, work.plan(history), history, work.derivations(history), simulated=work.simulate)
         except FluxError as error:
             text, policy = pages.refused(str(error))
             return Answer(409, "text/html; charset=utf-8", text.encode(), policy)

@@ -52,11 +52,8 @@ def command(as_json: bool, page: Path, embed: bool, rows: str, cols: str, **scop
     )
     work = project.load(**scope)
     history = work.history()
-    chosen = {id(cell) for cell in work.cells}
-    parts = [(str(part.manifest), [cell for cell in part.expansion.cells if id(cell) in chosen]) for part in work.parts]
-    made = album(
-        parts, work.plan(history), history, work.derivations(history), simulated=work.simulate, rows=rows, columns=cols
-    )
+    plan, derived = work.plan(history), work.derivations(history)
+    made = album(work.selected, plan, history, derived, simulated=work.simulate, rows=rows, columns=cols)
     outlet.make_sure(page)
     folder = page.with_name(f"{page.stem}_files")
 

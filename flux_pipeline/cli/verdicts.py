@@ -44,15 +44,9 @@ class Looked:
     sha256: str
 
 
-def parts(work: Project) -> list[tuple[str, list[Cell]]]:
-    """Return the manifests by name, each with its cells that were selected."""
-    chosen = {id(cell) for cell in work.cells}
-    return [(str(part.manifest), [cell for cell in part.expansion.cells if id(cell) in chosen]) for part in work.parts]
-
-
 def named(work: Project) -> dict[str, Cell]:
     """Return the cells by the names that the page gives them."""
-    every = [(manifest, cell) for manifest, cells in parts(work) for cell in cells]
+    every = [(manifest, cell) for manifest, cells in work.selected for cell in cells]
     twice = Counter(cell.id for _, cell in every)
     return {f"{manifest}: {cell.id}" if twice[cell.id] > 1 else cell.id: cell for manifest, cell in every}
 
@@ -61,7 +55,7 @@ def rivals(work: Project) -> dict[str, tuple[str, ...]]:
     """Return the names that compete for one place, by each of them."""
     names = {id(cell): name for name, cell in named(work).items()}
     found: dict[str, tuple[str, ...]] = {}
-    for _, cells in parts(work):
+    for _, cells in work.selected:
         for number, group in groups(cells).items():
             found[names[id(cells[number])]] = tuple(names[id(cells[other])] for other in group)
     return found
